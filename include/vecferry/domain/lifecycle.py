@@ -1,0 +1,83 @@
+"""Where a migration is, and the moves it may make. Nobody compares phases with ``<``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from vecferry.domain.shadow import ShadowSpec
+from vecferry.domain.spaces import EmbeddingSpace
+
+PROTOCOL_VERSION = 1
+
+
+class Phase(StrEnum):
+    PLANNED = "planned"
+    SHADOW_CREATED = "shadow_created"
+    DUAL_WRITING = "dual_writing"
+    BACKFILLED = "backfilled"
+    VERIFIED = "verified"
+    VALIDATED = "validated"
+    SERVING = "serving"
+    RETIRED = "retired"
+    ROLLED_BACK = "rolled_back"
+    DISCARDED = "discarded"
+
+
+FORWARD: tuple[Phase, ...] = (
+    Phase.PLANNED,
+    Phase.SHADOW_CREATED,
+    Phase.DUAL_WRITING,
+    Phase.BACKFILLED,
+    Phase.VERIFIED,
+    Phase.VALIDATED,
+    Phase.SERVING,
+    Phase.RETIRED,
+)
+ENDED = frozenset({Phase.RETIRED, Phase.DISCARDED})
+UNDONE = frozenset({Phase.ROLLED_BACK, Phase.DISCARDED})
+
+MOVES: frozenset[tuple[Phase, Phase]] = frozenset(
+    {
+        *pairwise(FORWARD),
+        (Phase.SERVING, Phase.SERVING),  # another percent
+        (Phase.SERVING, Phase.ROLLED_BACK),
+        (Phase.ROLLED_BACK, Phase.SERVING),  # reopen
+        *((phase, Phase.DISCARDED) for phase in FORWARD[:6]),
+        (Phase.ROLLED_BACK, Phase.DISCARDED),
+    }
+)
+"""The only moves there are; the ledger's constraint and every act read this table."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One pin moving from its space to another. ``version`` grows with each change (compare-and-set)."""
+
+    id: str
+    pin: str
+    phase: Phase
+    version: int
+    spec: ShadowSpec
+    from_space: EmbeddingSpace
+    percent: int = 0
+    attempt: int = 1
+    notice_id: str | None = None
+    paused: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in ENDED
+
+
+def allowed(phase: Phase, to: Phase) -> bool:
+    return (phase, to) in MOVES
+
+
+def has_reached(phase: Phase, target: Phase) -> bool:
+    """The forward road has passed ``target`` and nothing undid it."""
+    return phase in FORWARD and phase in FORWARD[FORWARD.index(target) :]

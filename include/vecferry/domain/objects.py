@@ -1,0 +1,75 @@
+"""Objects as the store holds them, and the hash that decides whether two of them are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+UNNAMED = ""
+"""The key of a collection's single unnamed (legacy) vector in ``StoredObject.vectors``."""
+
+STAMP_MODEL = "embedding_model"
+STAMP_VERSION = "embedding_version"
+STAMP_AT = "embedded_at"
+STAMP_TEXT_HASH = "embedding_text_hash"
+STAMP_CONTENT_HASH = "embedding_content_hash"
+STAMP_SKIPPED = "embedding_skipped"
+STAMPS = (STAMP_MODEL, STAMP_VERSION, STAMP_AT, STAMP_TEXT_HASH, STAMP_CONTENT_HASH, STAMP_SKIPPED)
+"""Properties that vecferry writes on every shadow object; the application may not use their names."""
+
+HASH_VERSION = 1
+"""Fixed by a migration at its start (protocol rule 18)."""
+
+Vector = Sequence[float]
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object: ``properties`` as the server's JSON has them, ``vectors`` by name (``UNNAMED`` for the legacy one)."""
+
+    uuid: str
+    properties: Mapping[str, Any]
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
+    tenant: str | None = None
+
+    def stamp(self, name: str) -> str | None:
+        value = self.properties.get(name)
+        return None if value is None else str(value)
+
+
+def content_hash(obj: StoredObject, carried_vectors: Sequence[str] = ()) -> str:
+    """Over every property but the stamps, and over the carried vectors (protocol rule 3); 64 hex digits.
+
+    Not over the migrated vector, which differs by intent, and never over times: identical puts change those.
+    A property that is null and one that is absent are the same to the server, and so here.
+    """
+    digest = hashlib.blake2b(digest_size=32)
+    digest.update(canonical_json({k: v for k, v in obj.properties.items() if k not in STAMPS}).encode())
+    for name in sorted(carried_vectors):
+        vector = obj.vectors.get(name)
+        if vector is not None:
+            digest.update(name.encode() + b"\x00" + _float32_bytes(vector))
+    return digest.hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one content: sorted keys, no nulls, integral floats as integers (as the server prints them)."""
+    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _canonical(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def _float32_bytes(vector: Vector) -> bytes:
+    return struct.pack(f"<{len(vector)}f", *vector)

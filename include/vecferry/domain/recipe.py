@@ -1,0 +1,35 @@
+"""Which text of an object is embedded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """The properties, in order, whose texts are joined by ``separator``; missing and empty ones are left out."""
+
+    properties: tuple[str, ...]
+    separator: str = "\n"
+
+    def text_of(self, properties: Mapping[str, Any]) -> str | None:
+        """The text to embed, or ``None`` if the object has none."""
+        parts = [text for name in self.properties for text in _texts(properties.get(name))]
+        joined = self.separator.join(parts).strip()
+        return joined or None
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    if isinstance(value, list | tuple):
+        return [item for item in value if isinstance(item, str) and item.strip()]
+    return []
+
+
+def text_hash(text: str | None) -> str:
+    """Of the embedded text; equal hashes allow to keep the vector (32 hex digits)."""
+    return hashlib.blake2b((text or "").encode(), digest_size=16).hexdigest()

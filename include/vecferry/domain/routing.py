@@ -1,0 +1,132 @@
+"""Which arm serves a query, decided without I/O from a snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from vecferry.domain.lifecycle import Migration
+from vecferry.domain.pins import Pin
+from vecferry.domain.spaces import EmbeddingSpace
+
+BUCKETS = 10_000
+
+
+class Arm(StrEnum):
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
+class Mode(StrEnum):
+    """What routers do with writes: to live only, to both, hold new ones (the freeze of ``retire``)."""
+
+    LIVE_ONLY = "live_only"
+    DUAL = "dual"
+    FREEZE = "freeze"
+
+
+@dataclass(frozen=True)
+class Routing:
+    """One version of a pin's routing; versions only grow. ``percent`` of the queries go to the shadow.
+
+    ``authority`` is the collection that holds the truth: live until the flip of ``retire``, the former shadow after.
+    """
+
+    pin: str
+    version: int
+    mode: Mode
+    percent: int
+    authority: str
+    migration_id: str | None = None
+    reason: str = ""
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Pin, routing and migration as of one ledger transaction; ``journal_*`` feed rule 17 (shadow behind)."""
+
+    pin: Pin
+    routing: Routing
+    migration: Migration | None = None
+    journal_rows: int = 0
+    oldest_row_age_s: float = 0.0
+
+    @property
+    def copying(self) -> bool:
+        return self.migration is not None and self.routing.mode is not Mode.LIVE_ONLY
+
+
+@dataclass(frozen=True)
+class Route:
+    """Collection and embedder as one unit, the arm, and the reason; ``embedder`` is the space's id."""
+
+    collection: str
+    space: EmbeddingSpace
+    arm: Arm
+    reason: str
+    version: int
+
+    @property
+    def embedder(self) -> str:
+        return self.space.id
+
+
+def bucket_of(migration_id: str, key: str) -> int:
+    """0 … 9,999, sticky for a key within a migration, so that 5 ⊂ 25 ⊂ 100."""
+    digest = hashlib.blake2b(key.encode(), key=migration_id.encode()[:64], digest_size=8).digest()
+    return int.from_bytes(digest) % BUCKETS
+
+
+def decide(snapshot: Snapshot, key: str, *, lease_valid: bool, behind_s: float, behind_rows: int) -> Route:
+    """The route of one query. ``behind_*`` are the limits past which the shadow is not served (rule 17)."""
+    routing, pin = snapshot.routing, snapshot.pin
+    live = Route(pin.collection, pin.space, Arm.LIVE, "no_migration", routing.version)
+    migration = snapshot.migration
+    if migration is None or not snapshot.copying:
+        return live
+    if not lease_valid:
+        return _because(live, "lease_expired")
+    if snapshot.oldest_row_age_s > behind_s or snapshot.journal_rows > behind_rows:
+        return _because(live, "shadow_behind")
+    if bucket_of(migration.id, key) >= routing.percent * (BUCKETS // 100):
+        return _because(live, "percent")
+    spec = migration.spec
+    return Route(spec.shadow, spec.space, Arm.SHADOW, "percent", routing.version)
+
+
+def _because(route: Route, reason: str) -> Route:
+    return Route(route.collection, route.space, route.arm, reason, route.version)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A router's registration; times are the ledger database's own clock. ``where`` is host and process for people."""
+
+    router_id: str
+    pin: str
+    expires_at: datetime
+    lease_s: float
+    acknowledged_version: int
+    protocol_version: int
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """Whether all routers have left the older routing versions behind; ``waiting_for`` says who has not."""
+
+    passed: bool
+    waiting_for: tuple[str, ...] = ()
+
+
+def barrier(leases: list[Lease], version: int, *, now: datetime, quarantine_s: float) -> Barrier:
+    """Rules 14 and 15: each router acknowledged ``version``, or its lease expired at least ``quarantine_s`` (Q) ago."""
+    waiting = tuple(
+        f"{lease.router_id} ({lease.where}) at version {lease.acknowledged_version}"
+        for lease in leases
+        if lease.acknowledged_version < version and (now - lease.expires_at).total_seconds() < quarantine_s
+    )
+    return Barrier(not waiting, waiting)

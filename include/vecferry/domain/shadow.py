@@ -1,0 +1,108 @@
+"""f: what the shadow's object must be, given the live one. Total: every live object has a copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from vecferry.domain.objects import (
+    HASH_VERSION,
+    STAMP_AT,
+    STAMP_CONTENT_HASH,
+    STAMP_MODEL,
+    STAMP_SKIPPED,
+    STAMP_TEXT_HASH,
+    STAMP_VERSION,
+    STAMPS,
+    UNNAMED,
+    StoredObject,
+    Vector,
+    content_hash,
+)
+from vecferry.domain.recipe import TextRecipe, text_hash
+from vecferry.domain.spaces import EmbeddingSpace
+
+OverlongPolicy = Literal["truncate", "skip", "fail"]
+
+NO_TEXT = "no-text"
+TOO_LONG = "too-long"
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class ShadowSpec:
+    """What one migration derives: from ``live`` to ``shadow``, texts by ``recipe``, vectors in ``space``.
+
+    ``vector_name`` is the vector that is migrated (``UNNAMED`` for a legacy collection), ``carried`` are the other named
+    vectors, copied unchanged. ``max_tokens`` is the model's limit per text.
+    """
+
+    live: str
+    shadow: str
+    recipe: TextRecipe
+    space: EmbeddingSpace
+    vector_name: str = UNNAMED
+    carried: tuple[str, ...] = ()
+    overlong: OverlongPolicy = "truncate"
+    max_tokens: int | None = None
+    hash_version: int = HASH_VERSION
+
+    def text_of(self, live: StoredObject) -> str | None:
+        return self.recipe.text_of(live.properties)
+
+
+def shadow_object(
+    spec: ShadowSpec, live: StoredObject, vector: Vector | None, *, skipped: str | None, at: datetime
+) -> StoredObject:
+    """The copy to write. Either ``vector`` is given or ``skipped`` says why the copy has none."""
+    if (vector is None) == (skipped is None):
+        raise ValueError("a copy has a vector or a reason for having none, never both")
+    properties = {k: v for k, v in live.properties.items() if k not in STAMPS}
+    properties |= {
+        STAMP_MODEL: spec.space.id,
+        STAMP_VERSION: spec.space.version,
+        STAMP_AT: at.isoformat(timespec="microseconds"),
+        STAMP_TEXT_HASH: text_hash(spec.text_of(live)),
+        STAMP_CONTENT_HASH: content_hash(live, spec.carried),
+    }
+    vectors = {name: live.vectors[name] for name in spec.carried if name in live.vectors}
+    if skipped is not None:
+        properties[STAMP_SKIPPED] = skipped
+    elif vector is not None:
+        vectors[spec.vector_name] = vector
+    return StoredObject(live.uuid, properties, vectors, live.tenant)
+
+
+def differences(spec: ShadowSpec, live: StoredObject | None, shadow: StoredObject | None) -> list[str]:
+    """Why the shadow's object is not f(live): empty when it is. Recomputed from content; the stamps alone prove nothing."""
+    if live is None:
+        return [] if shadow is None else ["orphan"]
+    if shadow is None:
+        return ["missing"]
+    wanted = content_hash(live, spec.carried)
+    found = []
+    if content_hash(shadow, spec.carried) != wanted:
+        found.append("content")
+    if shadow.stamp(STAMP_CONTENT_HASH) != wanted:
+        found.append("content stamp")
+    return found + vector_differences(spec, live, shadow)
+
+
+def vector_differences(spec: ShadowSpec, live: StoredObject, shadow: StoredObject) -> list[str]:
+    """What is wrong with the migrated vector: space, text, length, or its absence without a reason."""
+    found = []
+    if (shadow.stamp(STAMP_MODEL), shadow.stamp(STAMP_VERSION) or "") != (spec.space.id, spec.space.version):
+        found.append("space")
+    text = spec.text_of(live)
+    if shadow.stamp(STAMP_TEXT_HASH) != text_hash(text):
+        found.append("text")
+    vector = shadow.vectors.get(spec.vector_name)
+    if vector is None:
+        if not shadow.stamp(STAMP_SKIPPED):
+            found.append("no vector")
+        elif text is not None and shadow.stamp(STAMP_SKIPPED) == NO_TEXT:
+            found.append("text")
+    elif len(vector) != spec.space.dimensions:
+        found.append("dimensions")
+    return found

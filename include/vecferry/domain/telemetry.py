@@ -1,0 +1,76 @@
+"""What routers saw, in counts that add up: the canary's raw material."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vecferry.domain.routing import Arm
+
+_GROWTH = 1.15
+_BUCKETS = 80
+LATENCY_EDGES_MS: tuple[float, ...] = tuple(0.5 * _GROWTH**i for i in range(_BUCKETS))
+"""Upper edges of the latency histogram, 0.5 ms to 31 s, each 15% above the last."""
+
+
+def latency_bucket(latency_ms: float) -> int:
+    if latency_ms <= LATENCY_EDGES_MS[0]:
+        return 0
+    return min(_BUCKETS - 1, math.ceil(math.log(latency_ms / LATENCY_EDGES_MS[0], _GROWTH)))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Counts of the queries that one router answered under one routing version, by the arm that was *asked*.
+
+    ``served`` counts those that this arm itself answered; ``fallbacks`` those that live answered for the shadow; ``errors``
+    those that nobody answered; ``empty`` answers without a hit. ``latency`` is a histogram over ``LATENCY_EDGES_MS``.
+    """
+
+    pin: str
+    version: int
+    arm: Arm
+    queries: int = 0
+    served: int = 0
+    fallbacks: int = 0
+    errors: int = 0
+    empty: int = 0
+    latency: dict[int, int] = field(default_factory=dict)
+
+    def plus(self, other: Observation) -> Observation:
+        merged = dict(self.latency)
+        for bucket, count in other.latency.items():
+            merged[bucket] = merged.get(bucket, 0) + count
+        return Observation(
+            self.pin,
+            self.version,
+            self.arm,
+            self.queries + other.queries,
+            self.served + other.served,
+            self.fallbacks + other.fallbacks,
+            self.errors + other.errors,
+            self.empty + other.empty,
+            merged,
+        )
+
+
+def total(observations: Iterable[Observation]) -> Observation | None:
+    """All of them as one (the first one's pin, version and arm), or ``None`` of none."""
+    result: Observation | None = None
+    for observation in observations:
+        result = observation if result is None else result.plus(observation)
+    return result
+
+
+def percentile_ms(latency: dict[int, int], share: float) -> float | None:
+    """The upper edge of the bucket in which the ``share`` quantile falls, in milliseconds; at most 15% too high."""
+    count = sum(latency.values())
+    if not count:
+        return None
+    rank, seen = share * count, 0
+    for bucket in sorted(latency):
+        seen += latency[bucket]
+        if seen >= rank:
+            return LATENCY_EDGES_MS[bucket]
+    return LATENCY_EDGES_MS[-1]
