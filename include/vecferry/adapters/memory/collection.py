@@ -1,0 +1,125 @@
+"""One collection of the memory store: its raw schema, its tenants and their objects."""
+
+from __future__ import annotations
+
+import copy
+import math
+import uuid as uuids_
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vecferry.domain.objects import UNNAMED, StoredObject, Vector
+from vecferry.errors import BadInput
+
+READY, READ_ONLY = "READY", "READONLY"
+ACTIVE, INACTIVE_STATES = "ACTIVE", frozenset({"INACTIVE", "COLD", "OFFLOADED", "FROZEN"})
+_SINGLE_SHARD = "shard0"
+
+
+def same_uuid(uuid: str) -> str:
+    """The server's spelling: lower case with dashes."""
+    try:
+        return str(uuids_.UUID(uuid))
+    except ValueError as error:
+        raise BadInput("not a UUID", where=str(uuid), next_action="Give object ids as UUIDs.") from error
+
+
+@dataclass
+class Shard:
+    """The objects of one tenant (or of the whole collection). ``unindexed`` are stored, and found by no vector search."""
+
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+    unindexed: set[str] = field(default_factory=set)
+    status: str = READY
+
+
+class MemoryCollection:
+    """Not thread-safe by itself: the store holds its lock around every call."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema: dict[str, Any] = copy.deepcopy(dict(schema))
+        self.name: str = self.schema["class"]
+        self.tenants: dict[str, str] = {}
+        self.shards: dict[str, Shard] = {} if self.multi_tenant else {_SINGLE_SHARD: Shard()}
+
+    @property
+    def multi_tenant(self) -> bool:
+        return bool(self.schema.get("multiTenancyConfig", {}).get("enabled"))
+
+    def add_tenants(self, tenants: Mapping[str, str]) -> None:
+        if not self.multi_tenant:
+            raise BadInput("multi-tenancy is not enabled", where=self.name, next_action="Leave the tenants out.")
+        for name, status in tenants.items():
+            self.tenants.setdefault(name, status)
+            self.shards.setdefault(name, Shard())
+
+    def shard(self, tenant: str | None) -> Shard:
+        if self.multi_tenant != (tenant is not None):
+            wanted = "a tenant is needed" if self.multi_tenant else "multi-tenancy is not enabled"
+            raise BadInput(wanted, where=self.name, next_action="Ask as the collection's schema says.")
+        if tenant is None:
+            return self.shards[_SINGLE_SHARD]
+        if tenant not in self.shards:
+            raise BadInput(f"tenant {tenant!r} does not exist", where=self.name, next_action="Add the tenant first.")
+        if self.tenants[tenant] in INACTIVE_STATES:
+            raise BadInput(f"tenant {tenant!r} is not active", where=self.name, next_action="Activate the tenant first.")
+        return self.shards[tenant]
+
+    def distance(self, vector_name: str) -> str:
+        config = self.schema if vector_name == UNNAMED else self.schema.get("vectorConfig", {}).get(vector_name, {})
+        return str(config.get("vectorIndexConfig", {}).get("distance") or "cosine")
+
+    def why_refused(self, obj: StoredObject) -> str | None:
+        """As the server with its auto-schema off: every property and vector must be declared, lengths must agree."""
+        declared = {p["name"] for p in self.schema.get("properties", ())}
+        unknown = sorted(set(obj.properties) - declared)
+        if unknown:
+            return f"no such prop with name {unknown[0]!r} found in class {self.name!r}"
+        for name, vector in obj.vectors.items():
+            if name not in self._vector_names():
+                return f"collection {self.name} does not have the vector {name!r}"
+            if not all(math.isfinite(x) for x in vector):
+                return f"vector {name!r} is not finite"
+            if (length := self._length(name)) not in (None, len(vector)):
+                return f"vector lengths don't match: {length} vs {len(vector)}"
+        return None
+
+    def store(self, obj: StoredObject) -> None:
+        """An upsert that replaces all, vectors included; nulls are not kept."""
+        shard = self.shard(obj.tenant)
+        uuid = same_uuid(obj.uuid)
+        properties = copy.deepcopy({k: v for k, v in obj.properties.items() if v is not None})
+        vectors = {name: _as_float32(vector) for name, vector in obj.vectors.items()}
+        before = shard.objects.get(uuid)
+        # The server leaves its index alone where the vector is the one it has: an identical put heals nothing.
+        if before is None or before.vectors != vectors:
+            shard.unindexed.discard(uuid)
+        shard.objects[uuid] = StoredObject(uuid, properties, vectors, obj.tenant)
+
+    def remove(self, uuids: Iterable[str], tenant: str | None) -> None:
+        shard = self.shard(tenant)
+        for uuid in map(same_uuid, uuids):
+            shard.objects.pop(uuid, None)
+            shard.unindexed.discard(uuid)
+
+    def searchable(self, vector_name: str, tenant: str | None) -> list[StoredObject]:
+        shard = self.shard(tenant)
+        return [o for u, o in shard.objects.items() if vector_name in o.vectors and u not in shard.unindexed]
+
+    def _vector_names(self) -> set[str]:
+        named = set(self.schema.get("vectorConfig") or ())
+        return named | {UNNAMED} if not named or "vectorizer" in self.schema else named
+
+    def _length(self, vector_name: str) -> int | None:
+        for shard in self.shards.values():
+            for obj in shard.objects.values():
+                if vector_name in obj.vectors:
+                    return len(obj.vectors[vector_name])
+        return None
+
+
+def _as_float32(vector: Vector) -> tuple[float, ...]:
+    return tuple(np.asarray(vector, dtype=np.float32).tolist())
