@@ -40,11 +40,13 @@ def vector_scores(objects: Sequence[StoredObject], query: Vector, *, vector_name
 
 def _distances(stored: np.ndarray, query: np.ndarray, distance: str) -> np.ndarray:
     if distance == "dot":
-        return np.negative(stored @ query)
-    if distance == "l2-squared":
-        return np.square(stored - query).sum(axis=1)
-    lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(query)
-    return np.subtract(1.0, (stored @ query) / np.where(lengths == 0, 1, lengths))
+        distances = -(stored @ query)
+    elif distance == "l2-squared":
+        distances = ((stored - query) ** 2).sum(axis=1)
+    else:
+        lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(query)
+        distances = 1 - (stored @ query) / np.where(lengths == 0, 1, lengths)
+    return np.asarray(distances)
 
 
 def keyword_scores(objects: Sequence[StoredObject], text: str, properties: Sequence[str]) -> dict[str, float]:
