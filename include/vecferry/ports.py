@@ -173,6 +173,12 @@ class Embedder(Protocol):
 
     @property
     def card(self) -> ModelCard: ...
+    def fits(self, text: str) -> bool:
+        """Whether the text is within the model's ``max_tokens``."""
+
+    def truncate(self, text: str) -> str:
+        """The text, cut to ``max_tokens``; unchanged if it fits."""
+
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded: ...
     def embed_query(self, text: str, *, timeout_s: float) -> tuple[float, ...]: ...
     def check(self) -> None:
@@ -201,6 +207,12 @@ class ModelLists(Protocol):
 
     def listed(self, card: ModelCard) -> ListedModel | None:
         """``None`` if the provider no longer lists it. Raises ``Retryable`` when the list cannot be had."""
+
+
+class NoticeFeed(Protocol):
+    """A notices file or URL in the deprecations.info form; raises ``Retryable`` or ``BadInput`` naming the row."""
+
+    def rows(self) -> list[Mapping[str, Any]]: ...
 
 
 # --- the ledger -------------------------------------------------------------------------------------------------------
@@ -367,6 +379,16 @@ class RecordLedger(Protocol):
         """Replaces the estimate by what was billed. Never called for an unknown outcome: that counts as spent."""
 
     def spend(self, *, pin: str | None = None, migration_id: str | None = None) -> Spend: ...
+    def save_golden(self, pin: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Replaces the pin's golden set; JSON rows of the golden file's form (design §8), keyed by ``query_id``."""
+
+    def golden(self, pin: str) -> list[Mapping[str, Any]]:
+        """In the order in which they were saved; empty if none were."""
+
+    def save_measurements(self, migration_id: str, stage: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Replaces what a stage measured (per query, per object); its check reads it back from here."""
+
+    def measurements(self, migration_id: str, stage: str) -> list[Mapping[str, Any]]: ...
     def save_notices(self, notices: Sequence[Mapping[str, Any]]) -> None:
         """Upserts by ``id``; JSON rows of ``domain.notices.Notice``."""
 
@@ -394,6 +416,7 @@ class Ports:
     store: VectorStore
     embedders: Embedders
     model_lists: ModelLists
+    notice_feed: NoticeFeed
     catalogue: Catalogue
     clock: Clock
     timings: Timings

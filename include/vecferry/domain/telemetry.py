@@ -25,7 +25,8 @@ class Observation:
     """Counts of the queries that one router answered under one routing version, by the arm that was *asked*.
 
     ``served`` counts those that this arm itself answered; ``fallbacks`` those that live answered for the shadow; ``errors``
-    those that nobody answered; ``empty`` answers without a hit. ``latency`` is a histogram over ``LATENCY_EDGES_MS``.
+    those that nobody answered; ``empty`` answers without a hit; ``useful`` and ``useless`` are the users' own feedback on what
+    this arm served. ``latency`` is a histogram over ``LATENCY_EDGES_MS``.
     """
 
     pin: str
@@ -36,6 +37,8 @@ class Observation:
     fallbacks: int = 0
     errors: int = 0
     empty: int = 0
+    useful: int = 0
+    useless: int = 0
     latency: dict[int, int] = field(default_factory=dict)
 
     def plus(self, other: Observation) -> Observation:
@@ -51,6 +54,8 @@ class Observation:
             self.fallbacks + other.fallbacks,
             self.errors + other.errors,
             self.empty + other.empty,
+            self.useful + other.useful,
+            self.useless + other.useless,
             merged,
         )
 

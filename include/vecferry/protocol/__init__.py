@@ -1,0 +1,1 @@
+"""The rules of the protocol in code: what keeps two collections equal without transactions. Ports and domain only."""

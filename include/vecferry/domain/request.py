@@ -1,0 +1,56 @@
+"""What a person or a notice asks for: one pin to another model, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from vecferry.domain.shadow import OverlongPolicy
+from vecferry.errors import BadInput
+
+PERCENTS: tuple[int, ...] = (5, 25, 100)
+
+
+@dataclass(frozen=True)
+class MigrationRequest:
+    """``collection`` is the pin's name. ``budget_usd`` caps the spend; ``deadline`` is the day by which it must be done;
+    ``soak_minutes`` the least time at each percent; ``margin`` the tolerated loss in points of nDCG@10; ``notice_id`` names the
+    notice that started it, ``who`` the person or DAG run.
+    """
+
+    collection: str
+    to_model: str
+    percents: tuple[int, ...] = PERCENTS
+    budget_usd: float | None = None
+    deadline: date | None = None
+    approvals: bool = True
+    soak_minutes: float = 30.0
+    margin: float | None = None
+    chunk_concurrency: int = 4
+    overlong: OverlongPolicy = "truncate"
+    notice_id: str | None = None
+    who: str = ""
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not set(self.percents) <= set(PERCENTS) or 100 not in self.percents:
+            problems.append(f"percents must be among {list(PERCENTS)} and end with 100")
+        if self.budget_usd is not None and self.budget_usd <= 0:
+            problems.append("budget_usd must be above 0")
+        if self.soak_minutes < 0:
+            problems.append("soak_minutes must not be negative")
+        if self.margin is not None and not 0 < self.margin < 1:
+            problems.append("margin must be between 0 and 1")
+        if self.chunk_concurrency < 1:
+            problems.append("chunk_concurrency must be at least 1")
+        if problems:
+            raise BadInput("; ".join(problems), where=self.collection, next_action="Correct the request.")
+
+    def options(self) -> dict[str, Any]:
+        """JSON-able, as kept on the migration."""
+        row = asdict(self)
+        row["percents"] = sorted(self.percents)
+        row["deadline"] = self.deadline.isoformat() if self.deadline else None
+        return row

@@ -1,0 +1,135 @@
+"""Writes: to the authoritative collection, acknowledged when it has acknowledged, with the shadow following (rules 1 to 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from vecferry.domain.journal import RowKind
+from vecferry.domain.routing import Snapshot
+from vecferry.domain.timing import Timings
+from vecferry.errors import BadInput, Conflict, NotWritten, Retryable, UnknownOutcome
+from vecferry.ports import Clock, Ledger
+from vecferry.protocol.fence import Fence
+from vecferry.protocol.ownership import OwnedRows, open_rows
+from vecferry.router.membership import Membership
+from vecferry.router.operations import Held
+from vecferry.router.reconcile_queue import Job, ReconcileQueue
+from vecferry.router.results import Progress
+
+
+@dataclass
+class Sending:
+    """What the block of ``sending`` holds: the fence to check before each further send; afterwards the shadow's progress."""
+
+    fence: Fence
+    progress: Progress | None = None
+
+
+class DualWriter:
+    """Runs one write operation at a time per caller: hold → row → send → fence → acknowledge → queue the reconcile."""
+
+    def __init__(
+        self, *, membership: Membership, ledger: Ledger, queue: ReconcileQueue, clock: Clock, timings: Timings
+    ) -> None:
+        self._membership = membership
+        self._ledger = ledger
+        self._queue = queue
+        self._clock = clock
+        self._timings = timings
+
+    @contextmanager
+    def operation(self, timeout_s: float) -> Iterator[Snapshot]:
+        """A write's routing snapshot; new ones are held during a freeze, and a hold that runs out undoes the freeze."""
+        deadline = self._clock.monotonic() + timeout_s
+        while True:
+            left = deadline - self._clock.monotonic()
+            try:
+                with self._membership.operations.write(min(left, self._timings.freeze_hold_s)) as snapshot:
+                    self._refuse_without_lease()
+                    yield snapshot
+                    return
+            except Retryable as error:  # only what comes before sending raises it: ``sending`` makes it unknown
+                raise NotWritten(error.what, where=error.where, next_action=error.next_action or "Try again.") from error
+            except Held as held:
+                self._undo_freeze(held.snapshot)
+                if deadline - self._clock.monotonic() <= 0:
+                    raise NotWritten(
+                        f"the write waited {timeout_s} s for a freeze to end",
+                        where=held.snapshot.pin.name,
+                        next_action="Try again: the freeze has been undone.",
+                    ) from held
+
+    @contextmanager
+    def sending(self, snapshot: Snapshot, keys: Sequence[str], tenant: str | None) -> Iterator[Sending]:
+        """The block sends to the authoritative collection, under journal rows for ``keys``; leaving it means acknowledged.
+
+        A definite refusal lets the shadow follow all the same: a reconcile of an unchanged object costs little, and nobody
+        else would close the rows. Any other exception leaves them to the janitor (rule 4). Without a migration there are no
+        rows and nothing follows.
+        """
+        owned = self._open_rows(snapshot, keys, tenant) if snapshot.copying else None
+        fence = owned.fence if owned else self._lease_fence()
+        sending = Sending(fence)
+        try:
+            fence.check()
+            yield sending
+        except (NotWritten, BadInput):
+            self._follow(snapshot, owned)
+            raise
+        except Retryable as error:  # a read failed in the middle: what was sent before it is not known to be all
+            raise UnknownOutcome(error.what, where=error.where, next_action="Read the object before you decide.") from error
+        fence.check()  # rule 7: also before acknowledging
+        sending.progress = self._follow(snapshot, owned)
+
+    def _open_rows(self, snapshot: Snapshot, keys: Sequence[str], tenant: str | None) -> OwnedRows:
+        assert snapshot.migration is not None
+        try:
+            return open_rows(
+                self._ledger,
+                self._clock,
+                self._timings,
+                snapshot.migration.id,
+                keys,
+                tenant=tenant,
+                owner=self._membership.router_id,
+                kind=RowKind.WRITE,
+                also=self._lease_valid,
+            )
+        except (UnknownOutcome, Retryable, Conflict) as error:  # rule 1: no certain row, no write
+            raise NotWritten(
+                f"the journal did not take the write ({error.what})",
+                where=snapshot.pin.name,
+                next_action="Try again; if it lasts, check that the ledger can be reached.",
+            ) from error
+
+    def _lease_fence(self) -> Fence:
+        return Fence(self._clock, self._clock.monotonic() + self._timings.row_deadline_s, also=self._lease_valid)
+
+    def _follow(self, snapshot: Snapshot, owned: OwnedRows | None) -> Progress | None:
+        if owned is None or snapshot.migration is None:
+            return None
+        progress = Progress()
+        self._queue.put(Job(snapshot.migration, owned, progress))
+        return progress
+
+    def _undo_freeze(self, snapshot: Snapshot) -> None:
+        """One of the two wins: this, or the flip; either way the next snapshot releases the writes."""
+        pin, version = snapshot.pin.name, snapshot.routing.version
+        try:
+            self._ledger.undo_freeze(pin, version, who=self._membership.router_id, why="a held write ran out of patience")
+            self._membership.refresh()
+        except Retryable:
+            return  # the ledger is away for a moment: the caller's loop asks again until its own deadline
+
+    def _lease_valid(self) -> bool:
+        return self._membership.valid
+
+    def _refuse_without_lease(self) -> None:
+        if not self._membership.valid:
+            raise NotWritten(
+                "this router's lease has expired, so it must not write",
+                where=self._membership.snapshot.pin.name,
+                next_action="It writes again as soon as the ledger can be reached; check VECFERRY_LEDGER_URL and the database.",
+            )

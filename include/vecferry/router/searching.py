@@ -1,0 +1,211 @@
+"""The read half of a Router: one arm, one embedding, and live whenever the shadow cannot."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from vecferry.domain.objects import Vector
+from vecferry.domain.pins import Pin
+from vecferry.domain.routing import Arm, Route, Snapshot, decide
+from vecferry.domain.timing import Timings
+from vecferry.errors import BadInput, Paused, Retryable, VecferryError
+from vecferry.ports import Clock, Embedders, SearchQuery, VectorStore
+from vecferry.router.breaker import Breaker
+from vecferry.router.counts import Counts
+from vecferry.router.membership import Membership
+from vecferry.router.results import Hit, SearchHits
+
+_SHADOW_SHARE = 0.5
+"""Of the caller's timeout: what the shadow may use before live is asked, so that the call still ends in time."""
+_REMEMBERED = 10_000
+"""Queries whose feedback can still be matched to their arm."""
+
+
+class ArmHandle:
+    """One arm for an application's own queries: the vendor client's collection, and the embedder that belongs to it."""
+
+    def __init__(self, route: Route, collection: Any, embed: Any, expires_at: float, clock: Clock) -> None:
+        self.route = route
+        self._collection = collection
+        self._embed = embed
+        self._expires_at = expires_at
+        self._clock = clock
+
+    @property
+    def collection(self) -> Any:
+        self._refuse_if_expired()
+        return self._collection
+
+    def embed(self, text: str) -> list[float]:
+        self._refuse_if_expired()
+        return list(self._embed(text))
+
+    def _refuse_if_expired(self) -> None:
+        if self._clock.monotonic() > self._expires_at:
+            raise BadInput(
+                "this arm has expired; routing may have moved on",
+                where=self.route.collection,
+                next_action="Open router.arm(key) anew for each request.",
+            )
+
+
+class Searching:
+    """Decides the route without I/O, embeds with that arm's model, searches that arm's collection."""
+
+    def __init__(
+        self,
+        *,
+        membership: Membership,
+        store: VectorStore,
+        embedders: Embedders,
+        counts: Counts,
+        clock: Clock,
+        timings: Timings,
+    ) -> None:
+        self._membership = membership
+        self._store = store
+        self._embedders = embedders
+        self._counts = counts
+        self._clock = clock
+        self._timings = timings
+        self._breaker = Breaker(clock)
+        self._arms_of: OrderedDict[str, tuple[int, Arm]] = OrderedDict()
+
+    def route(self, key: str) -> tuple[Snapshot, Route]:
+        """The route of ``key`` now; no I/O."""
+        snapshot = self._membership.snapshot
+        route = decide(
+            snapshot,
+            key,
+            lease_valid=self._membership.valid,
+            behind_s=self._timings.behind_s,
+            behind_rows=self._timings.behind_rows,
+        )
+        if route.arm is Arm.SHADOW and not self._breaker.allows():
+            return snapshot, _live(snapshot, "shadow_failing")
+        return snapshot, route
+
+    def search(self, text: str, *, key: str, limit: int, filters: Any, tenant: str | None, timeout_s: float) -> SearchHits:
+        if not text.strip():
+            raise BadInput("the query is empty", where="search", next_action="Give some text.")
+        snapshot, asked = self.route(key)
+        started = self._clock.monotonic()
+        route = asked
+        try:
+            if asked.arm is Arm.SHADOW:
+                found, route = self._shadow_or_live(snapshot, asked, text, limit, filters, tenant, timeout_s)
+            else:
+                found = self._ask(snapshot, asked, text, limit, filters, tenant, timeout_s)
+        except VecferryError:
+            self._counts.failed(asked.version, asked.arm)
+            raise
+        latency_ms = (self._clock.monotonic() - started) * 1000
+        self._counts.answered(asked.version, asked.arm, served=route.arm is asked.arm, hits=len(found), latency_ms=latency_ms)
+        return SearchHits(tuple(found), route, self._remember(route), latency_ms)
+
+    @contextmanager
+    def arm(self, key: str, *, tenant: str | None, timeout_s: float) -> Iterator[ArmHandle]:
+        """The application's own queries on one arm. A failure on the shadow counts, and rests it for everybody's sake."""
+        snapshot, route = self.route(key)
+        embedder = self._embedder(snapshot, route)
+        started = self._clock.monotonic()
+        handle = ArmHandle(
+            route,
+            self._store.native(route.collection, tenant=tenant),
+            lambda text: embedder.embed_query(text, timeout_s=timeout_s),
+            started + timeout_s,
+            self._clock,
+        )
+        try:
+            yield handle
+        except Exception:
+            self._counts.failed(route.version, route.arm)
+            if route.arm is Arm.SHADOW:
+                self._breaker.failed()
+            raise
+        latency_ms = (self._clock.monotonic() - started) * 1000
+        self._counts.answered(route.version, route.arm, served=True, hits=1, latency_ms=latency_ms)
+        if route.arm is Arm.SHADOW:
+            self._breaker.succeeded()
+
+    def feedback(self, query_id: str, *, useful: bool) -> bool:
+        """``False`` if the query is not remembered any more (or was another process's)."""
+        known = self._arms_of.pop(query_id, None)
+        if known is None:
+            return False
+        version, arm = known
+        self._counts.judged(version, arm, useful=useful)
+        return True
+
+    def _shadow_or_live(
+        self,
+        snapshot: Snapshot,
+        asked: Route,
+        text: str,
+        limit: int,
+        filters: Any,
+        tenant: str | None,
+        timeout_s: float,
+    ) -> tuple[list[Hit], Route]:
+        """A failing shadow, or one slower than its share of the timeout, never fails a user."""
+        try:
+            found = self._ask(snapshot, asked, text, limit, filters, tenant, timeout_s * _SHADOW_SHARE)
+        except (Retryable, Paused, VecferryError) as error:
+            self._breaker.failed()
+            live = _live(snapshot, f"shadow_failed: {type(error).__name__}")
+            return self._ask(snapshot, live, text, limit, filters, tenant, timeout_s * (1 - _SHADOW_SHARE)), live
+        self._breaker.succeeded()
+        return found, asked
+
+    def _ask(
+        self,
+        snapshot: Snapshot,
+        route: Route,
+        text: str,
+        limit: int,
+        filters: Any,
+        tenant: str | None,
+        timeout_s: float,
+    ) -> list[Hit]:
+        deadline = self._clock.monotonic() + timeout_s
+        vector: Vector = self._embedder(snapshot, route).embed_query(text, timeout_s=timeout_s)
+        left_s = deadline - self._clock.monotonic()
+        if left_s <= 0:
+            raise Retryable("embedding the query took too long", where=route.embedder)
+        query = SearchQuery(
+            text, vector, snapshot.pin.profile, _vector_name(snapshot, route), limit=limit, filters=filters, tenant=tenant
+        )
+        hits = self._store.search(route.collection, query, timeout_s=left_s)
+        return [Hit(hit.uuid, hit.score, _without_stamps(hit.properties)) for hit in hits]
+
+    def _embedder(self, snapshot: Snapshot, route: Route) -> Any:
+        migration = snapshot.migration if route.arm is Arm.SHADOW else None
+        return self._embedders.of(route.space, pin=snapshot.pin, migration_id=migration.id if migration else None)
+
+    def _remember(self, route: Route) -> str:
+        query_id = uuids.uuid4().hex
+        self._arms_of[query_id] = (route.version, route.arm)
+        if len(self._arms_of) > _REMEMBERED:
+            self._arms_of.popitem(last=False)
+        return query_id
+
+
+def _live(snapshot: Snapshot, reason: str) -> Route:
+    pin: Pin = snapshot.pin
+    return Route(pin.collection, pin.space, Arm.LIVE, reason, snapshot.routing.version)
+
+
+def _vector_name(snapshot: Snapshot, route: Route) -> str:
+    if route.arm is Arm.SHADOW and snapshot.migration is not None:
+        return snapshot.migration.spec.vector_name
+    return snapshot.pin.vector_name
+
+
+def _without_stamps(properties: Any) -> dict[str, Any]:
+    from vecferry.domain.objects import STAMPS
+
+    return {k: v for k, v in properties.items() if k not in STAMPS}

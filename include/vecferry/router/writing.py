@@ -1,0 +1,230 @@
+"""put, update, delete and their many-forms: objects are completed by the pin's model, then sent by the DualWriter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from vecferry.domain.objects import StoredObject, canonical_json
+from vecferry.domain.pins import Pin
+from vecferry.domain.routing import Snapshot
+from vecferry.domain.timing import Timings
+from vecferry.errors import BadInput, NotFound, NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
+from vecferry.ports import Embedders, Purpose, Refused, VectorStore
+from vecferry.router.dual_writer import DualWriter, Sending
+from vecferry.router.results import Receipt
+from vecferry.router.validation import checked_properties, checked_uuid, checked_vector
+
+Item = tuple[str, Mapping[str, Any]]
+_MAX_REREADS = 5
+
+
+class Writing:
+    """The write half of a Router. The application's timeout bounds holding, embedding and sending together."""
+
+    def __init__(self, *, dual_writer: DualWriter, store: VectorStore, embedders: Embedders, timings: Timings) -> None:
+        self._dual = dual_writer
+        self._store = store
+        self._embedders = embedders
+        self._timings = timings
+
+    def put(
+        self,
+        uuid: str,
+        properties: Mapping[str, Any],
+        *,
+        vector: Sequence[float] | None,
+        tenant: str | None,
+        timeout_s: float,
+    ) -> Receipt:
+        key = checked_uuid(uuid)
+        with self._dual.operation(timeout_s) as snapshot:
+            obj = self._complete(snapshot.pin, key, properties, vector, tenant, timeout_s)
+            with self._dual.sending(snapshot, [key], tenant) as sending:
+                self._store.put(snapshot.pin.collection, obj, timeout_s=self._send_s(timeout_s))
+            return _receipt([key], snapshot, sending)
+
+    def put_many(self, items: Sequence[Item], *, tenant: str | None, timeout_s: float) -> Receipt:
+        keys = [checked_uuid(uuid) for uuid, _ in items]
+        if len(set(keys)) != len(keys):
+            raise BadInput("a UUID stands twice in put_many", where="put_many", next_action="Keep the last one of each.")
+        with self._dual.operation(timeout_s) as snapshot:
+            objects = self._complete_many(snapshot.pin, keys, [p for _, p in items], tenant, timeout_s)
+            with self._dual.sending(snapshot, keys, tenant) as sending:
+                refused = self._store.put_batch(snapshot.pin.collection, objects, timeout_s=self._send_s(timeout_s))
+            return self._confirmed(snapshot.pin, _receipt(keys, snapshot, sending), objects, refused, tenant)
+
+    def update(self, uuid: str, properties: Mapping[str, Any], *, tenant: str | None, timeout_s: float) -> Receipt:
+        """Merges; embeds again if the text changed, and once more if another writer changed it meanwhile."""
+        key = checked_uuid(uuid)
+        with self._dual.operation(timeout_s) as snapshot:
+            pin = snapshot.pin
+            changes = checked_properties(pin, properties, complete=False)
+            obj = self._merged(pin, key, changes, tenant, timeout_s)
+            with self._dual.sending(snapshot, [key], tenant) as sending:
+                self._merge_until_it_fits(pin, obj, changes, sending, timeout_s)
+            return _receipt([key], snapshot, sending)
+
+    def delete(self, uuid: str, *, tenant: str | None, timeout_s: float) -> Receipt:
+        key = checked_uuid(uuid)
+        with self._dual.operation(timeout_s) as snapshot:
+            with self._dual.sending(snapshot, [key], tenant) as sending:
+                self._store.delete(snapshot.pin.collection, key, tenant=tenant, timeout_s=self._send_s(timeout_s))
+            return _receipt([key], snapshot, sending)
+
+    def delete_many(self, uuids: Sequence[str], *, tenant: str | None, timeout_s: float) -> Receipt:
+        keys = list(dict.fromkeys(checked_uuid(uuid) for uuid in uuids))
+        with self._dual.operation(timeout_s) as snapshot:
+            collection = snapshot.pin.collection
+            with self._dual.sending(snapshot, keys, tenant) as sending:
+                self._store.delete_batch(collection, keys, tenant=tenant, timeout_s=self._send_s(timeout_s))
+                if self._store.read(collection, keys, tenant=tenant):
+                    raise UnknownOutcome("some of the objects are still there", where=collection)
+            return _receipt(keys, snapshot, sending)
+
+    @contextmanager
+    def change(self, uuids: Sequence[str], *, tenant: str | None, timeout_s: float) -> Iterator[Any]:
+        """Rows for the keys → the application's own native writes in the block → re-embed → reconcile.
+
+        An exception in the block may have left anything half-done, so the rows stay to the janitor.
+        """
+        keys = list(dict.fromkeys(checked_uuid(uuid) for uuid in uuids))
+        with self._dual.operation(timeout_s) as snapshot:
+            pin = snapshot.pin
+            before = self._store.read(pin.collection, keys, tenant=tenant)
+            with self._dual.sending(snapshot, keys, tenant) as sending:
+                yield self._store.native(pin.collection, tenant=tenant)
+                sending.fence.check()
+                self._re_embed(pin, before, keys, tenant, timeout_s)
+
+    def _merge_until_it_fits(
+        self, pin: Pin, merged: StoredObject, changes: Mapping[str, Any], sending: Sending, timeout_s: float
+    ) -> None:
+        """A vector belongs to the text that stands beside it: two merges of different properties may cross."""
+        for _ in range(_MAX_REREADS):
+            if not self._store.merge(pin.collection, merged, timeout_s=self._send_s(timeout_s)):
+                raise _no_such(pin, merged.uuid)
+            sending.fence.check()
+            again = self._merged(pin, merged.uuid, changes, merged.tenant, timeout_s)
+            if again.vectors == merged.vectors:
+                return
+            merged = again
+
+    # --- completing objects ---------------------------------------------------------------------------------------------
+
+    def _complete(
+        self,
+        pin: Pin,
+        key: str,
+        properties: Mapping[str, Any],
+        vector: Sequence[float] | None,
+        tenant: str | None,
+        timeout_s: float,
+    ) -> StoredObject:
+        checked = checked_properties(pin, properties, complete=True)
+        found = checked_vector(pin, vector) if vector is not None else None
+        if found is None:
+            (found,) = self._embed(pin, [checked], timeout_s)
+        return StoredObject(key, checked, {pin.vector_name: found}, tenant)
+
+    def _complete_many(
+        self,
+        pin: Pin,
+        keys: Sequence[str],
+        properties: Sequence[Mapping[str, Any]],
+        tenant: str | None,
+        timeout_s: float,
+    ) -> list[StoredObject]:
+        checked = [checked_properties(pin, p, complete=True) for p in properties]
+        vectors = self._embed(pin, checked, timeout_s)
+        return [StoredObject(key, p, {pin.vector_name: v}, tenant) for key, p, v in zip(keys, checked, vectors, strict=True)]
+
+    def _merged(self, pin: Pin, key: str, changes: Mapping[str, Any], tenant: str | None, timeout_s: float) -> StoredObject:
+        """The changes with the vector that the object must have once they are merged."""
+        current = self._store.read(pin.collection, [key], tenant=tenant).get(key)
+        if current is None:
+            raise _no_such(pin, key)
+        after = {**current.properties, **changes}
+        vectors = dict(current.vectors)
+        if pin.recipe.text_of(after) != pin.recipe.text_of(current.properties) or pin.vector_name not in vectors:
+            (vectors[pin.vector_name],) = self._embed(pin, [after], timeout_s)
+        return StoredObject(key, dict(changes), vectors, tenant)
+
+    def _embed(self, pin: Pin, properties: Sequence[Mapping[str, Any]], timeout_s: float) -> list[tuple[float, ...]]:
+        """With the live model; nothing has been written yet, so a failure is ``NotWritten``."""
+        embedder = self._embedders.of(pin.space, pin=pin)
+        texts = [embedder.truncate(pin.recipe.text_of(p) or "") for p in properties]
+        try:
+            answer = embedder.embed_documents(texts, purpose=Purpose.WRITE, timeout_s=self._send_s(timeout_s))
+        except (Retryable, Paused) as error:
+            raise NotWritten(
+                f"the text could not be embedded ({error.what})",
+                where=pin.name,
+                next_action=error.next_action or "Try again.",
+            ) from error
+        refused = [v.reason for v in answer.vectors if isinstance(v, Refused)]
+        if refused:
+            raise BadInput(f"{pin.space.id} refuses the text: {refused[0]}", where=pin.name, next_action="Change the text.")
+        return [v for v in answer.vectors if not isinstance(v, Refused)]
+
+    def _re_embed(
+        self, pin: Pin, before: Mapping[str, StoredObject], keys: Sequence[str], tenant: str | None, timeout_s: float
+    ) -> None:
+        """Objects whose text the block changed without bringing a new vector."""
+        after = self._store.read(pin.collection, keys, tenant=tenant)
+        changed = [obj for key, obj in after.items() if _needs_vector(pin, before.get(key), obj)]
+        if not changed:
+            return
+        vectors = self._embed(pin, [obj.properties for obj in changed], timeout_s)
+        for obj, vector in zip(changed, vectors, strict=True):
+            mended = replace(obj, properties={}, vectors={**obj.vectors, pin.vector_name: vector})
+            self._store.merge(pin.collection, mended, timeout_s=self._send_s(timeout_s))
+
+    # --- acknowledging --------------------------------------------------------------------------------------------------
+
+    def _confirmed(
+        self,
+        pin: Pin,
+        receipt: Receipt,
+        objects: Sequence[StoredObject],
+        refused: Mapping[str, str],
+        tenant: str | None,
+    ) -> Receipt:
+        """Rule 2a: acknowledged where a read-back finds the content; anything else is refused or unknown."""
+        try:
+            found = self._store.read(pin.collection, [obj.uuid for obj in objects], tenant=tenant)
+        except VecferryError:
+            found = {}
+        landed = {obj.uuid for obj in objects if obj.uuid in found and _same_content(obj, found[obj.uuid])}
+        unknown = tuple(obj.uuid for obj in objects if obj.uuid not in landed and obj.uuid not in refused)
+        if not landed and not unknown:
+            raise NotWritten(next(iter(refused.values())), where=pin.collection, next_action="Correct the objects.")
+        return replace(receipt, uuids=tuple(sorted(landed)), unknown=unknown, refused=dict(refused))
+
+    def _send_s(self, timeout_s: float) -> float:
+        return min(timeout_s, self._timings.write_timeout_s)
+
+
+def _receipt(keys: Sequence[str], snapshot: Snapshot, sending: Sending) -> Receipt:
+    return Receipt(tuple(keys), snapshot.routing.version, progress=sending.progress)
+
+
+def _no_such(pin: Pin, key: str) -> NotFound:
+    return NotFound(f"there is no object {key}", where=pin.name, next_action="Use put to create it.")
+
+
+def _same_content(sent: StoredObject, stored: StoredObject) -> bool:
+    wanted = {k: v for k, v in sent.properties.items() if v is not None}
+    return canonical_json(wanted) == canonical_json({k: stored.properties.get(k) for k in wanted})
+
+
+def _needs_vector(pin: Pin, before: StoredObject | None, after: StoredObject) -> bool:
+    text = pin.recipe.text_of(after.properties)
+    if text is None:
+        return False
+    vector = after.vectors.get(pin.vector_name)
+    if vector is None or before is None:
+        return vector is None
+    return text != pin.recipe.text_of(before.properties) and vector == before.vectors.get(pin.vector_name)
