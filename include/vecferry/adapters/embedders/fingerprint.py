@@ -1,0 +1,47 @@
+"""Has the model changed under the same name? Eight fixed texts, embedded at pin time, are embedded again and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vecferry.ports import Embedder, Purpose, Refused
+
+SAME_FROM = 0.999
+"""Cosine from which on two embeddings of one text are the same; providers' repeats are not bit-identical."""
+
+TEXTS = (
+    "Return the value of the given object as a new list.",
+    "The quick brown fox jumps over the lazy dog.",
+    "How do I reset my password if I no longer have access to my e-mail?",
+    "Der Vertrag verlängert sich um ein Jahr, wenn er nicht gekündigt wird.",
+    "def read(path): open the file, read all of its lines, and close it again",
+    "Order 4711 was shipped on 2024-03-01 and weighs 2.5 kg.",
+    "東京は日本の首都であり、世界で最も人口の多い都市圏の一つである。",
+    "error: connection refused, the server did not answer in time",
+)
+"""Never to be changed: stored fingerprints are of these."""
+
+Fingerprint = tuple[tuple[float, ...], ...]
+
+
+def take(embedder: Embedder, *, timeout_s: float) -> Fingerprint:
+    """The vectors of ``TEXTS``; an empty one for a text that the model has no vector for."""
+    answer = embedder.embed_documents(TEXTS, purpose=Purpose.JUDGE, timeout_s=timeout_s)
+    return tuple(() if isinstance(vector, Refused) else vector for vector in answer.vectors)
+
+
+def cosines(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> list[float]:
+    """Text by text, −1 to 1. Without a vector on both sides 1.0; on one side only, or of other length, 0.0."""
+    return [_cosine(a, b) for a, b in zip(old, new, strict=True)]
+
+
+def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    if len(a) != len(b):
+        return 0.0
+    if not len(a):
+        return 1.0
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    length = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / length if length else 0.0

@@ -1,0 +1,98 @@
+"""OpenAI's embedding API, and every server that speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from vecferry.adapters.embedders.api import Answer
+from vecferry.adapters.embedders.credentials import Credential
+from vecferry.adapters.embedders.per_process import PerProcess
+from vecferry.adapters.embedders.translating import (
+    Failure,
+    Place,
+    bad_address,
+    cause_of,
+    no_answer,
+    refused_by,
+    retry_after_s,
+    unreachable,
+)
+from vecferry.domain.catalogue import ModelCard
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+
+class OpenAIApi:
+    """``document_task`` and ``query_task`` are put before the texts: this API has no other place for them."""
+
+    def __init__(self, card: ModelCard, credential: Credential) -> None:
+        self._card = card
+        self._place = Place(card.space.id, card.model, credential)
+        self._client = PerProcess(lambda: connect(credential))
+
+    @property
+    def where(self) -> str:
+        return self._place.where
+
+    def send(self, texts: Sequence[str], *, query: bool, timeout_s: float) -> Answer:
+        prefix = self._card.query_task if query else self._card.document_task
+        options: dict[str, Any] = {"dimensions": self._card.dimensions} if self._card.sends_dimensions else {}
+        try:
+            response = self._client().embeddings.create(
+                model=self._card.model,
+                input=[prefix + text for text in texts],
+                timeout=timeout_within(timeout_s),
+                **options,
+            )
+            return _answer(response)
+        except Exception as error:
+            failure, cause = translated(error, self._place), cause_of(error)
+        # Outside of the except block, where Python would chain an error that quotes the key.
+        raise failure from cause
+
+
+def connect(credential: Credential) -> OpenAI:
+    from openai import OpenAI
+
+    return OpenAI(api_key=credential.api_key.get_secret_value(), base_url=credential.base_url, max_retries=0)
+
+
+def timeout_within(timeout_s: float) -> Any:
+    """Connecting may take half of the time, so that connecting and answering together stay near it."""
+    import httpx2
+
+    return httpx2.Timeout(timeout_s, connect=timeout_s / 2, pool=timeout_s / 2)
+
+
+def _answer(response: Any) -> Answer:
+    # The specification allows any order; the index says which is which.
+    data = sorted(response.data, key=lambda item: item.index)
+    usage = getattr(response, "usage", None)
+    return Answer([item.embedding for item in data], getattr(usage, "total_tokens", None))
+
+
+def translated(error: Exception, place: Place) -> Exception:
+    import httpx2
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return refused_by(_failure(error), place)
+    cause = error.__cause__
+    if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
+        return bad_address(str(cause), place)
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+        return unreachable(str(cause) or "no connection in time", place)
+    if isinstance(error, openai.APITimeoutError):
+        return no_answer("no answer in time", place)
+    if isinstance(error, openai.APIConnectionError):
+        return no_answer(f"the connection broke before the answer was complete ({cause})", place)
+    return no_answer(f"the answer cannot be read ({type(error).__name__}: {error})", place)
+
+
+def _failure(error: Any) -> Failure:
+    headers = {name.lower(): value for name, value in error.response.headers.items()}
+    body = error.body if isinstance(error.body, dict) else {}
+    message = str(body.get("message") or error.message)
+    return Failure(error.status_code, message, error.code or "", error.param or "", retry_after_s(headers))
