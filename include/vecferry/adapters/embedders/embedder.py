@@ -37,6 +37,12 @@ class ProviderEmbedder:
     def card(self) -> ModelCard:
         return self._card
 
+    def fits(self, text: str) -> bool:
+        return self._tokens_of(text) <= self._room
+
+    def truncate(self, text: str) -> str:
+        return token_counts.truncate(text, self._room, self._card.model)
+
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
         deadline = Deadline(self._clock, timeout_s)
         return embed_in_requests(
@@ -63,6 +69,12 @@ class ProviderEmbedder:
     def flush(self) -> None:
         """Books what queries have cost so far."""
         self._spending().flush()
+
+    @property
+    def _room(self) -> int:
+        """Tokens for the text itself; on the OpenAI API the task is a prefix, and takes its part."""
+        prefix = self._card.document_task if self._card.api == "openai" else ""
+        return self._card.max_tokens - (self._tokens_of(prefix) if prefix else 0)
 
     def _send(self, texts: Sequence[str], purpose: Purpose, deadline: Deadline, *, query: bool) -> Sent:
         estimate = sum(self._tokens_of(text) for text in texts)
@@ -94,7 +106,7 @@ class ProviderEmbedder:
         return left_s
 
     def _tokens_of(self, text: str) -> int:
-        return token_counts.count(text, self._card.model).count
+        return token_counts.count(text, self._card.model).tokens
 
     def _no_vector(self, reason: str) -> BadInput:
         return BadInput(

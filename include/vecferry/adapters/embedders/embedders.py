@@ -86,7 +86,7 @@ def card_of(catalogue: Catalogue, space: EmbeddingSpace) -> ModelCard:
     card = next(iter(fitting or same_model), None) or catalogue.card(space.id)
     if not fitting and (not card.sends_dimensions or space.dimensions > card.dimensions):
         raise BadInput(
-            f"the catalogue says {card.dimensions} dimensions for {card.provider}/{card.model}, and {space.dimensions} are asked",
+            f"{space.dimensions} dimensions are asked of a model that has {card.dimensions} by the catalogue",
             where=space.id,
             next_action=f"Use {card.space.id}, or add an entry with dimensions = {space.dimensions} to the file that "
             "VECFERRY_MODELS names.",

@@ -28,7 +28,8 @@ class ProviderModelLists:
         credential = self._credentials.of(card)
         ask = _cohere_models if card.api == "cohere" else _openai_models
         models = ask(credential, Place(card.space.id, card.model, credential), self._timeout_s)
-        return next((ListedModel(card.provider, card.model, *models[name]) for name in models if name == card.model), None)
+        said = models.get(card.model)
+        return None if said is None else ListedModel(card.provider, card.model, *said)
 
 
 Says = dict[str, tuple[bool | None, str | None]]
@@ -46,7 +47,8 @@ def _openai_models(credential: Credential, place: Place, timeout_s: float) -> Sa
 
 def _cohere_models(credential: Credential, place: Place, timeout_s: float) -> Says:
     def ask() -> Says:
-        client, page, found = cohere.connect(credential), None, {}
+        client, page = cohere.connect(credential), None
+        found: Says = {}
         while True:
             answer = client.models.list(page_size=1000, page_token=page, request_options=cohere.request_options(timeout_s))
             found |= {model.name or "": (model.is_deprecated, None) for model in answer.models}

@@ -26,7 +26,7 @@ CHARACTERS_PER_TOKEN = 4
 
 
 class TokenCount(NamedTuple):
-    count: int
+    tokens: int
     method: str
 
 

@@ -57,6 +57,12 @@ class MemoryEmbedder:
     def card(self) -> ModelCard:
         return self._card
 
+    def fits(self, text: str) -> bool:
+        return _words(text) <= self._card.max_tokens
+
+    def truncate(self, text: str) -> str:
+        return text if self.fits(text) else " ".join(text.split()[: self._card.max_tokens])
+
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
         self._enter("embed_documents", texts)
         with self._lock:
