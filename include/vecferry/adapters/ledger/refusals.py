@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from vecferry.domain.chunks import Chunk
 from vecferry.domain.journal import RowKind
@@ -204,3 +205,13 @@ def negative_spend(tokens: int, cost_usd: float) -> BadInput:
     return BadInput(
         f"spend is never negative: {tokens} tokens, ${cost_usd}", where=WHERE, next_action="Correct the estimate or the bill."
     )
+
+
+def refuse_repeated_queries(pin: str, query_ids: Sequence[str]) -> None:
+    repeated = [query for query, count in Counter(query_ids).items() if count > 1]
+    if repeated:
+        raise BadInput(
+            f"{len(repeated)} query ids stand in the golden set more than once, for example {repeated[0]!r}",
+            where=f"pin {pin}",
+            next_action="Give each query an id of its own.",
+        )

@@ -9,11 +9,14 @@ from vecferry.adapters.memory.ledger_migrations import MemoryMigrations
 from vecferry.adapters.memory.ledger_pins import MemoryPins
 from vecferry.adapters.memory.ledger_records import MemoryRecords
 from vecferry.adapters.memory.ledger_routing import MemoryRouting
+from vecferry.adapters.memory.ledger_row_sets import MemoryRowSets
 from vecferry.adapters.memory.ledger_tables import Tables
 from vecferry.ports import Clock
 
 
-class MemoryLedger(MemoryPins, MemoryMigrations, MemoryFreeze, MemoryJournal, MemoryRouting, MemoryChunks, MemoryRecords):
+class MemoryLedger(
+    MemoryPins, MemoryMigrations, MemoryFreeze, MemoryJournal, MemoryRouting, MemoryChunks, MemoryRecords, MemoryRowSets
+):
     """Thread-safe: one lock is the transaction. Ages and expiry are counted on ``clock.now()``."""
 
     def __init__(self, clock: Clock) -> None:

@@ -60,6 +60,8 @@ class Tables:
         self.events: list[Event] = []
         self.reservations: dict[int, Reservation] = {}
         self.notices: dict[str, Mapping[str, Any]] = {}
+        self.golden: dict[str, list[Mapping[str, Any]]] = {}
+        self.measurements: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
 
     def pin(self, name: str) -> Pin:
         if name not in self.pins:
