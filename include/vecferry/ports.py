@@ -173,6 +173,9 @@ class Embedder(Protocol):
 
     @property
     def card(self) -> ModelCard: ...
+    def count_tokens(self, text: str) -> tuple[int, str]:
+        """Tokens, and how they were counted: ``tiktoken``, or ``characters/4`` for an estimate."""
+
     def fits(self, text: str) -> bool:
         """Whether the text is within the model's ``max_tokens``."""
 

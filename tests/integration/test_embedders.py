@@ -5,18 +5,22 @@ import os
 import socket
 import time
 import traceback
+from dataclasses import replace
 
 import pytest
 
 from tests.support.fake_provider import FakeProvider, Reply
-from vecferry.adapters.embedders import fingerprint
 from vecferry.adapters.embedders.credentials import Credentials
-from vecferry.adapters.embedders.embedders import ProviderEmbedders
+from vecferry.adapters.embedders.embedders import ProviderEmbedders, card_of
 from vecferry.adapters.embedders.model_lists import ProviderModelLists
+from vecferry.adapters.memory.clock import ManualClock
+from vecferry.adapters.memory.ledger import MemoryLedger
 from vecferry.adapters.system_clock import SystemClock
-from vecferry.domain.catalogue import Catalogue
+from vecferry.domain.catalogue import Catalogue, ModelCard
+from vecferry.domain.pins import Pin
+from vecferry.domain.recipe import TextRecipe
 from vecferry.errors import BadInput, NeedsPerson, Paused, Retryable
-from vecferry.ports import Purpose, Refused
+from vecferry.ports import Purpose, Refused, Spend
 
 APIS = ("openai", "cohere")
 TEXTS = ["how to reset it", "annual leave", "three words here"]
@@ -261,27 +265,60 @@ def test_a_silent_server_costs_no_more_than_the_timeout(provider, api):
     assert time.monotonic() - began < 1.0
 
 
-def test_a_fork_gets_its_own_connections(provider, api):
+def test_a_fork_gets_its_own_connections_and_limiter(provider, api):
     some = embedder(provider, api)
     documents(some)
+    parents = (some._api._client(), some._limiter())
     child = os.fork()
     if child == 0:
-        os._exit(0 if len(some.embed_query("from the child", timeout_s=5)) == 32 else 1)
+        served = len(some.embed_query("from the child", timeout_s=5)) == 32
+        own = some._api._client() is not parents[0] and some._limiter() is not parents[1]
+        os._exit(0 if served and own else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert len(some.embed_query("from the parent", timeout_s=5)) == 32
+    assert (some._api._client(), some._limiter()) == parents
+
+
+def test_spend_is_booked_on_the_pin(provider, api):
+    card = provider.card(api, usd_per_million_tokens=1_000_000.0)
+    ledger = MemoryLedger(ManualClock())
+    embedders = ProviderEmbedders(Catalogue((card,)), ledger, Credentials(provider.environment()), SystemClock())
+    some = embedders.of(card.space, pin=Pin("Docs", "Docs", card.space, TextRecipe(("text",))))
+    documents(some)
+    assert ledger.spend(pin="Docs") == Spend(tokens=9, cost_usd=9.0, requests=1)
+    some.embed_query("two words", timeout_s=5)
+    embedders.close()
+    assert ledger.spend(pin="Docs") == Spend(tokens=11, cost_usd=11.0, requests=2)
+
+
+def test_one_embedder_per_space_and_payer_and_one_limiter_for_all_of_them(provider, api):
+    card = provider.card(api)
+    embedders = ProviderEmbedders(Catalogue((card,)), None, Credentials(provider.environment()), SystemClock())
+    assert embedders.of(card.space) is embedders.of(card.space)
+    assert embedders.of(card.space, pin=Pin("Docs", "Docs", card.space, TextRecipe(("t",)))) is not embedders.of(card.space)
+    limiters = {some._limiter() for some in embedders._embedders.values()}
+    assert len(limiters) == 1
+
+
+def test_a_shorter_space_is_asked_of_a_model_that_can_shorten_and_refused_of_others(provider):
+    card = provider.card(dimensions=64, sends_dimensions=True)
+    assert card_of(Catalogue((card,)), replace(card.space, dimensions=32)).dimensions == 32
+    with pytest.raises(BadInput, match="128 dimensions are asked of a model that has 64 by the catalogue"):
+        card_of(Catalogue((card,)), replace(card.space, dimensions=128))
+    with pytest.raises(BadInput, match="32 dimensions are asked"):
+        card_of(Catalogue((replace(card, sends_dimensions=False),)), replace(card.space, dimensions=32))
+
+
+def test_a_strangers_server_is_not_sent_the_openai_key():
+    values = {"OPENAI_API_KEY": "sk-openai", "MY_KEY": "mine"}
+    own = ModelCard("acme", "m", "openai", 8, base_url="http://127.0.0.1:1/v1")
+    keys = [Credentials(values).of(card).api_key.get_secret_value() for card in (own, replace(own, api_key_env="MY_KEY"))]
+    assert keys == ["unused", "mine"]
 
 
 def test_the_key_is_in_no_repr(provider, api):
     some = embedder(provider, api, environment={"OPENAI_API_KEY": "sk-very-secret", "CO_API_KEY": "sk-very-secret"})
     assert "sk-very-secret" not in repr(vars(some._api)) + repr(some)
-
-
-def test_a_fingerprint_is_equal_to_itself_and_tells_another_model(provider, api):
-    some = embedder(provider, api)
-    first = fingerprint.take(some, timeout_s=5)
-    assert min(fingerprint.cosines(first, fingerprint.take(some, timeout_s=5))) > fingerprint.SAME_FROM
-    backwards = [vector[::-1] for vector in first]
-    assert max(fingerprint.cosines(first, backwards)) < fingerprint.SAME_FROM
 
 
 def lists(provider):

@@ -68,7 +68,7 @@ def corroborate(
     against = _against(statements, agreeing, listed)
     if started_by:
         return Corroboration(True, sources, f"started by {started_by}", dates[0] if dates else None, against)
-    confirmed, why = _weighed(len({s.origin for s in agreeing}), needed, sources, dates, against)
+    confirmed, why = _weighed(_independent(agreeing), needed, sources, dates, against)
     return Corroboration(confirmed, sources, why, dates[0] if dates else None, against)
 
 
@@ -89,10 +89,59 @@ def _weighed(
 
 
 def _largest_agreement(statements: list[_Statement], tolerance: timedelta) -> list[_Statement]:
-    """Around each date those within the tolerance after it; most origins win, then the earliest date: late is worse."""
-    dated = sorted((s.shutdown_on, s) for s in statements if s.shutdown_on) if False else []
-    undated = [s for s in statements if s.shutdown_on is None]
+    """From each date on those within the tolerance; most independent sources win, then the earliest date: late is worse."""
     starts = sorted({s.shutdown_on for s in statements if s.shutdown_on})
     windows = [[s for s in statements if s.shutdown_on and start <= s.shutdown_on <= start + tolerance] for start in starts]
-    best = max(windows, key=lambda window: len({s.origin for s in window}), default=dated)
-    return best + undated
+    best: list[_Statement] = max(windows, key=_independent, default=[])
+    return best + [s for s in statements if s.shutdown_on is None]
+
+
+def _independent(statements: Iterable[_Statement]) -> int:
+    """Neither one feed that says it twice nor two feeds that read one page count as two."""
+    said = list(statements)
+    return min(len({s.source for s in said}), len({s.origin for s in said}))
+
+
+def _of_notice(notice: Notice) -> _Statement:
+    page = notice.url.partition("#")[0].rstrip("/").casefold()
+    return _Statement(notice.source, page or notice.source, notice.shutdown_on)
+
+
+def _of_listing(listed: Listing) -> _Statement:
+    name = _list_name(listed)
+    return _Statement(name, name, _listed_date(listed))
+
+
+def _list_name(listed: Listing) -> str:
+    return f"{listed.provider} model list"
+
+
+def _listed_date(listed: Listing) -> date | None:
+    if not listed.shutdown_on:
+        return None
+    try:
+        return datetime.fromisoformat(listed.shutdown_on).date()
+    except ValueError as error:
+        raise BadInput(
+            f"shutdown_on {listed.shutdown_on!r} is no date",
+            where=f"{_list_name(listed)}, {listed.model}",
+            next_action="The adapter of this provider's list must give ISO 8601, for example 2027-03-31.",
+        ) from error
+
+
+def _says_ends(listed: Listing) -> bool:
+    return bool(listed.shutdown_on) or listed.deprecated is True
+
+
+def _against(statements: list[_Statement], agreeing: list[_Statement], listed: Sequence[Listing]) -> tuple[str, ...]:
+    others = [f"{s.source} says {s.shutdown_on}" for s in statements if s not in agreeing]
+    denials = [f"{_list_name(m)} says not deprecated" for m in listed if m.deprecated is False and not m.shutdown_on]
+    return tuple(dict.fromkeys(others + denials))
+
+
+def _one_model(notices: Sequence[Notice], listed: Sequence[Listing]) -> None:
+    named = {(n.provider.casefold(), n.model.casefold()) for n in notices}
+    named |= {(m.provider.casefold(), m.model.casefold()) for m in listed}
+    if len(named) > 1:
+        models = ", ".join(sorted("/".join(name) for name in named))
+        raise BadInput(f"notices of several models at once: {models}", next_action="Corroborate one model at a time.")

@@ -84,9 +84,9 @@ def query_of(row: Mapping[str, Any], where: str) -> GoldenQuery:
         _text(row, "query_id", where),
         _text(row, "query", where),
         _judgements(row.get("relevant"), where),
-        _text(row, "cohort", where, optional=True) or "",
+        _optional_text(row, "cohort", where) or "",
         filters,
-        _text(row, "tenant", where, optional=True),
+        _optional_text(row, "tenant", where),
     )
 
 
@@ -118,15 +118,17 @@ def _refuse_misspelt(row: Mapping[str, Any], where: str) -> None:
             raise BadInput(f"unknown field {field!r}", where=where, next_action=f"Is it {near[0]!r}? Write {_SHAPE}")
 
 
-def _text(row: Mapping[str, Any], field: str, where: str, *, optional: bool = False) -> str | None | Any:
+def _text(row: Mapping[str, Any], field: str, where: str) -> str:
     value = row.get(field)
-    if value is None and optional:
-        return None
     if field == "query_id" and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise BadInput(f"{field} is missing or no text: {value!r}", where=where, next_action=f"Write {_SHAPE}")
     return value.strip()
+
+
+def _optional_text(row: Mapping[str, Any], field: str, where: str) -> str | None:
+    return None if row.get(field) is None else _text(row, field, where)
 
 
 # --- judgements -------------------------------------------------------------------------------------------------------

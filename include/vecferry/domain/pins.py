@@ -25,7 +25,10 @@ class SearchProfile:
 
 @dataclass(frozen=True)
 class Pin:
-    """Logical name → live collection, its space, text recipe, search profile, alias, connection ids."""
+    """Logical name → live collection, its space, text recipe, search profile, alias, connection ids.
+
+    ``stamped``: the collection was a shadow once, so that every object carries stamps, and writers go on stamping.
+    """
 
     name: str
     collection: str
@@ -36,4 +39,4 @@ class Pin:
     alias: str | None = None
     connections: dict[str, str] = field(default_factory=dict)
     fingerprint: tuple[tuple[float, ...], ...] = ()
-    golden: str | None = None
+    stamped: bool = False

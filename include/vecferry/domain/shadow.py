@@ -59,19 +59,26 @@ def shadow_object(
     if (vector is None) == (skipped is None):
         raise ValueError("a copy has a vector or a reason for having none, never both")
     properties = {k: v for k, v in live.properties.items() if k not in STAMPS}
-    properties |= {
-        STAMP_MODEL: spec.space.id,
-        STAMP_VERSION: spec.space.version,
-        STAMP_AT: at.isoformat(timespec="microseconds"),
-        STAMP_TEXT_HASH: text_hash(spec.text_of(live)),
-        STAMP_CONTENT_HASH: content_hash(live, spec.carried),
-    }
+    properties |= stamps(spec.space, spec.recipe, live, carried=spec.carried, at=at)
     vectors = {name: live.vectors[name] for name in spec.carried if name in live.vectors}
     if skipped is not None:
         properties[STAMP_SKIPPED] = skipped
     elif vector is not None:
         vectors[spec.vector_name] = vector
     return StoredObject(live.uuid, properties, vectors, live.tenant)
+
+
+def stamps(
+    space: EmbeddingSpace, recipe: TextRecipe, obj: StoredObject, *, carried: tuple[str, ...], at: datetime
+) -> dict[str, str]:
+    """What stands beside a vector of ``space``: model, version, time, and the hashes of text and content."""
+    return {
+        STAMP_MODEL: space.id,
+        STAMP_VERSION: space.version,
+        STAMP_AT: at.isoformat(timespec="microseconds"),
+        STAMP_TEXT_HASH: text_hash(recipe.text_of(obj.properties)),
+        STAMP_CONTENT_HASH: content_hash(obj, carried),
+    }
 
 
 def differences(spec: ShadowSpec, live: StoredObject | None, shadow: StoredObject | None) -> list[str]:

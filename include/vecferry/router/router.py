@@ -54,6 +54,7 @@ class Router:
         clock: Clock,
         timings: Timings,
         threads: bool = True,
+        counted: bool = True,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self.pin = pin
@@ -63,6 +64,7 @@ class Router:
         self._clock = clock
         self._timings = timings
         self._with_threads = threads
+        self._counted = counted
         self._on_close = on_close
         self._closed = False
         self._start()
@@ -227,7 +229,7 @@ class Router:
 
     def _observe(self) -> None:
         seen = self._counts.take()
-        if not seen:
+        if not seen or not self._counted:
             return
         try:
             self._ledger.observe(seen, router_id=self._membership.router_id)

@@ -9,7 +9,6 @@ from vecferry.adapters.embedders.api import Answer, Api, Rejected
 from vecferry.adapters.embedders.batching import Sent, embed_in_requests
 from vecferry.adapters.embedders.checking import checked
 from vecferry.adapters.embedders.deadline import Deadline
-from vecferry.adapters.embedders.fingerprint import TEXTS
 from vecferry.adapters.embedders.limiting import Limiter, request_limits
 from vecferry.adapters.embedders.per_process import PerProcess
 from vecferry.adapters.embedders.retrying import retried
@@ -19,6 +18,8 @@ from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Clock, Embedded, Purpose, Refused
 
 CHECK_TIMEOUT_S = 15.0
+CHECK_TEXT = "Return the value of the given object as a new list."
+"""Ordinary words: a model fitted on somebody's own texts has no vector for strange ones."""
 
 
 class ProviderEmbedder:
@@ -36,6 +37,9 @@ class ProviderEmbedder:
     @property
     def card(self) -> ModelCard:
         return self._card
+
+    def count_tokens(self, text: str) -> tuple[int, str]:
+        return token_counts.count(text, self._card.model)
 
     def fits(self, text: str) -> bool:
         return self._tokens_of(text) <= self._room
@@ -64,7 +68,7 @@ class ProviderEmbedder:
         return vector
 
     def check(self) -> None:
-        self.embed_query(TEXTS[0], timeout_s=CHECK_TIMEOUT_S)
+        self.embed_query(CHECK_TEXT, timeout_s=CHECK_TIMEOUT_S)
 
     def flush(self) -> None:
         """Books what queries have cost so far."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vecferry.ports import Embedder, Purpose, Refused
-
 SAME_FROM = 0.999
 """Cosine from which on two embeddings of one text are the same; providers' repeats are not bit-identical."""
 
@@ -24,12 +22,6 @@ TEXTS = (
 """Never to be changed: stored fingerprints are of these."""
 
 Fingerprint = tuple[tuple[float, ...], ...]
-
-
-def take(embedder: Embedder, *, timeout_s: float) -> Fingerprint:
-    """The vectors of ``TEXTS``; an empty one for a text that the model has no vector for."""
-    answer = embedder.embed_documents(TEXTS, purpose=Purpose.JUDGE, timeout_s=timeout_s)
-    return tuple(() if isinstance(vector, Refused) else vector for vector in answer.vectors)
 
 
 def cosines(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> list[float]:

@@ -1,0 +1,116 @@
+"""Record what a collection holds, after looking: the answer to "what is in there?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.domain.pins import Pin
+from vecferry.errors import BadInput, Conflict
+from vecferry.ports import Embedder, Ports, Purpose, Refused
+from vecferry.steps import fingerprint
+from vecferry.steps.sampling import count_all, spread_keys
+
+_SAMPLE = 20
+_SAME = 0.999
+_TIMEOUT_S = 60.0
+
+
+def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False) -> dict[str, Any]:
+    """Saves the pin. A sample's texts are embedded again: the stored vectors must be this model's of this recipe.
+
+    Raises ``BadInput`` where they are not, with the cosine; ``unverified`` records the pin all the same and says so.
+    """
+    schema = ports.store.schema(pin.collection)
+    pin = replace(pin, collection=str(schema["class"]), alias=pin.alias or _alias_of(ports, pin.collection))
+    _refuse_unknown_properties(pin, schema)
+    embedder = ports.embedders.of(pin.space, pin=pin)
+    cosines = _cosines(ports, pin, embedder)
+    worst = min(cosines, default=None)
+    if worst is not None and worst < _SAME and not unverified:
+        raise BadInput(
+            f"the stored vectors are not {pin.space.id} of {', '.join(pin.recipe.properties)}: "
+            f"cosine {worst:.3f} at worst over {len(cosines)} objects",
+            where=pin.collection,
+            next_action="Name the model and the properties, in order, that made them; or give --unverified.",
+        )
+    pin = replace(pin, fingerprint=fingerprint.take(embedder, timeout_s=_TIMEOUT_S))
+    _refuse_if_migrating(ports, pin)
+    ports.ledger.save_pin(pin, who=who, why=why)
+    return {
+        "pin": pin.name,
+        "collection": pin.collection,
+        "space": pin.space.id,
+        "properties": list(pin.recipe.properties),
+        "objects": count_all(ports.store, pin.collection),
+        "verified_on": len(cosines),
+        "worst_cosine": worst,
+    }
+
+
+def _alias_of(ports: Ports, collection: str) -> str | None:
+    return collection if collection in ports.store.aliases() else None
+
+
+def _refuse_if_migrating(ports: Ports, pin: Pin) -> None:
+    if any(known.name == pin.name for known in ports.ledger.pins()):
+        active = ports.ledger.active_migration(pin.name)
+        if active is not None:
+            raise Conflict(
+                f"migration {active.id} is under way", where=pin.name, next_action="Finish or discard it before pinning anew."
+            )
+
+
+def _refuse_unknown_properties(pin: Pin, schema: dict[str, Any]) -> None:
+    names = {p["name"]: p.get("dataType", [""])[0] for p in schema.get("properties") or []}
+    unknown = [name for name in pin.recipe.properties if name not in names]
+    if unknown or not pin.recipe.properties:
+        raise BadInput(
+            f"no such properties: {', '.join(unknown) or '(none given)'}",
+            where=pin.collection,
+            next_action=f"It has: {', '.join(sorted(names))}.",
+        )
+    other = [name for name in pin.recipe.properties if names[name] not in ("text", "text[]")]
+    if other:
+        raise BadInput(f"not text: {', '.join(other)}", where=pin.collection, next_action="Only text can be embedded.")
+    vectors = set(schema.get("vectorConfig") or {UNNAMED: None})
+    if pin.vector_name not in vectors:
+        raise BadInput(
+            f"no such vector: {pin.vector_name or '(unnamed)'}",
+            where=pin.collection,
+            next_action=f"It has: {', '.join(sorted(v or '(unnamed)' for v in vectors))}.",
+        )
+
+
+def _cosines(ports: Ports, pin: Pin, embedder: Embedder) -> list[float]:
+    sample = spread_keys(ports.store, pin.collection, _SAMPLE)
+    objects: list[StoredObject] = []
+    for tenant in {tenant for tenant, _ in sample}:
+        objects += ports.store.read(pin.collection, [k for t, k in sample if t == tenant], tenant=tenant).values()
+    return cosines_of(pin, embedder, objects)
+
+
+def cosines_of(pin: Pin, embedder: Embedder, objects: Sequence[StoredObject]) -> list[float]:
+    """Stored against re-embedded, for objects that have both text and vector; 0.0 where the lengths differ."""
+    known = [(pin.recipe.text_of(o.properties), o.vectors.get(pin.vector_name)) for o in objects]
+    pairs = [(text, vector) for text, vector in known if text and vector]
+    if not pairs:
+        embedder.check()
+        return []
+    texts = [embedder.truncate(text) for text, _ in pairs]
+    answer = embedder.embed_documents(texts, purpose=Purpose.JUDGE, timeout_s=_TIMEOUT_S)
+    return [
+        _cosine(stored, new) for (_, stored), new in zip(pairs, answer.vectors, strict=True) if not isinstance(new, Refused)
+    ]
+
+
+def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    if len(a) != len(b):
+        return 0.0
+    x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / norms if norms else 0.0

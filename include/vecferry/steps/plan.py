@@ -1,0 +1,198 @@
+"""Look before anything is written: what would stop the migration, what it costs, how long it takes."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+from vecferry.domain.catalogue import ModelCard
+from vecferry.domain.estimate import Assumptions, Estimate, estimate
+from vecferry.domain.fingerprint import SAME_FROM, TEXTS, cosines
+from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.objects import STAMP_MODEL, StoredObject
+from vecferry.domain.pins import Pin
+from vecferry.domain.request import MigrationRequest
+from vecferry.domain.schema import refusals
+from vecferry.domain.shadow import ShadowSpec
+from vecferry.errors import BadInput, Conflict
+from vecferry.ports import Ports
+from vecferry.steps.fingerprint import take
+from vecferry.steps.readiness import YES, Ready
+from vecferry.steps.sampling import count_all, spread_keys, tenants_of
+
+_SAMPLE = 500
+_TIMEOUT_S = 60.0
+
+
+def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
+    """Starts the migration (phase planned) with its plan; run again, it returns the same one, unchanged."""
+    pin = ports.ledger.pin(request.collection)
+    card = ports.catalogue.card(request.to_model)
+    active = ports.ledger.active_migration(pin.name)
+    if active is not None:
+        return _same_or_refuse(active, card, pin)
+    plan = look(ports, pin, card, request)
+    migration = _migration(ports, pin, card, request, plan)
+    started = ports.ledger.start_migration(migration, who=request.who or "vecferry", why=request.why or "planned")
+    ports.ledger.save_plan(started.id, plan)
+    return {"migration_id": started.id, **plan}
+
+
+def ready(ports: Ports, request: MigrationRequest) -> Ready:
+    """Planned; acceptance is the approval task's."""
+    active = ports.ledger.active_migration(request.collection)
+    return YES if active is not None else Ready(False, "the plan")
+
+
+def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> dict[str, Any]:
+    """Preflight and estimate; writes nothing. Raises ``BadInput`` listing everything that stands in the way."""
+    schema = ports.store.schema(pin.collection)
+    objects = count_all(ports.store, pin.collection)
+    if objects == 0:
+        raise BadInput(
+            "the collection is empty: there is nothing to migrate", where=pin.collection, next_action="Fill it first."
+        )
+    problems = [*refusals(schema), *_space_problems(ports, pin, card)]
+    if problems:
+        raise BadInput("; ".join(problems), where=pin.collection, next_action="Solve these, then plan again.")
+    embedder = ports.embedders.of(card.space, pin=pin)
+    embedder.check()
+    _refuse_a_changed_model(ports, pin)
+    sample = _sample(ports, pin)
+    texts = [pin.recipe.text_of(obj.properties) for obj in sample]
+    overlong = [obj.uuid for obj, text in zip(sample, texts, strict=True) if text and not embedder.fits(text)]
+    counted = [embedder.count_tokens(text)[0] if text else 0 for text in texts]
+    figures = _estimate(ports, pin, card, request, objects, sample, counted)
+    return figures.as_dict() | {
+        "pin": pin.name,
+        "collection": pin.collection,
+        "from_space": pin.space.id,
+        "to_space": card.space.id,
+        "distance_from": pin.space.distance,
+        "distance_to": card.space.distance,
+        "tokens_by": embedder.count_tokens("tokens")[1],
+        "price_date": card.price_date.isoformat() if card.price_date else None,
+        "budget_usd": request.budget_usd,
+        "overlong": len(overlong),
+        "overlong_examples": overlong[:5],
+        "overlong_policy": request.overlong,
+        "without_text": sum(text is None for text in texts),
+        "max_tokens": max(counted, default=0),
+        "max_tokens_of_model": card.max_tokens,
+        "tenants": len(ports.store.tenants(pin.collection)),
+        "shared_space": pin.space.same_as(card.space),
+    }
+
+
+def _same_or_refuse(active: Migration, card: ModelCard, pin: Pin) -> dict[str, Any]:
+    if active.spec.space.same_as(card.space):
+        return {"migration_id": active.id, **active.plan}
+    raise Conflict(
+        f"migration {active.id} to {active.spec.space.id} is under way",
+        where=pin.name,
+        next_action="Finish it, or discard it first.",
+    )
+
+
+def _space_problems(ports: Ports, pin: Pin, card: ModelCard) -> list[str]:
+    problems = []
+    if card.space == pin.space:
+        problems.append(f"the collection is in {card.space.id} already")
+    found = _models_in(ports, pin)
+    if len(found) > 1:
+        counts = ", ".join(f"{model}: {count:,}" for model, count in sorted(found.items()))
+        problems.append(f"live holds {len(found)} spaces ({counts}); search is mixing them already")
+    return problems
+
+
+def _models_in(ports: Ports, pin: Pin) -> dict[str, int]:
+    """Objects by stamp; a collection that vecferry never filled has none."""
+    names = {p["name"] for p in ports.store.schema(pin.collection).get("properties") or []}
+    if STAMP_MODEL not in names:
+        return {}
+    found: dict[str, int] = {}
+    for tenant in tenants_of(ports.store, pin.collection):
+        for model, count in ports.store.stamp_counts(pin.collection, STAMP_MODEL, tenant=tenant).items():
+            found[model] = found.get(model, 0) + count
+    return found
+
+
+def _refuse_a_changed_model(ports: Ports, pin: Pin) -> None:
+    """The fingerprint of pin time, embedded again: below the limit the model changed under the same name."""
+    if not pin.fingerprint:
+        return
+    now = take(ports.embedders.of(pin.space, pin=pin), timeout_s=_TIMEOUT_S)
+    worst = min(cosines(pin.fingerprint, now))
+    if worst < SAME_FROM:
+        raise BadInput(
+            f"{pin.space.id} answers differently than when it was pinned: cosine {worst:.3f} at worst of {len(TEXTS)} texts",
+            where=pin.name,
+            next_action="Ask the provider; what is stored may be of two models. vecferry doctor looks.",
+        )
+
+
+def _sample(ports: Ports, pin: Pin) -> list[StoredObject]:
+    keys = spread_keys(ports.store, pin.collection, _SAMPLE)
+    found: list[StoredObject] = []
+    for tenant in {tenant for tenant, _ in keys}:
+        found += ports.store.read(pin.collection, [k for t, k in keys if t == tenant], tenant=tenant).values()
+    return found
+
+
+def _estimate(
+    ports: Ports,
+    pin: Pin,
+    card: ModelCard,
+    request: MigrationRequest,
+    objects: int,
+    sample: list[StoredObject],
+    counted: list[int],
+) -> Estimate:
+    payloads = [len(json.dumps(dict(obj.properties), default=str)) for obj in sample]
+    return estimate(
+        sample_tokens=[float(n) for n in counted],
+        objects=objects,
+        card=card,
+        live_dimensions=pin.space.dimensions,
+        starts_at=ports.clock.now(),
+        payload_bytes=sum(payloads) / max(1, len(payloads)),
+        golden_queries=len(ports.ledger.golden(pin.name)),
+        deadline=request.deadline,
+        assumptions=Assumptions(soak_minutes=request.soak_minutes * len(request.percents)),
+    )
+
+
+def _migration(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest, plan: dict[str, Any]) -> Migration:
+    attempt = 1 + len(ports.ledger.migrations(pin.name))
+    vectors = ports.store.schema(pin.collection).get("vectorConfig") or {}
+    spec = ShadowSpec(
+        live=pin.collection,
+        shadow=_shadow_name(pin.name, card, attempt),
+        recipe=pin.recipe,
+        space=card.space,
+        vector_name=pin.vector_name,
+        carried=tuple(sorted(name for name in vectors if name != pin.vector_name)),
+        overlong=request.overlong,
+        max_tokens=card.max_tokens,
+    )
+    return Migration(
+        id=f"{pin.name.lower()}-{attempt}-{secrets.token_hex(3)}",
+        pin=pin.name,
+        phase=Phase.PLANNED,
+        version=1,
+        spec=spec,
+        from_space=pin.space,
+        attempt=attempt,
+        notice_id=request.notice_id,
+        options=request.options(),
+        plan=plan,
+    )
+
+
+def _shadow_name(pin: str, card: ModelCard, attempt: int) -> str:
+    """A new name for every attempt: an old copier must not find the collection that it knew (rule 16)."""
+    model = re.sub(r"[^A-Za-z0-9]+", "_", card.model).strip("_")
+    name = f"{pin}_{model}_{attempt}"
+    return name[0].upper() + name[1:]

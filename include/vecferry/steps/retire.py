@@ -1,0 +1,138 @@
+"""Authority moves, once, through a short freeze; afterwards the shadow is alone and rollback has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from vecferry.domain.chunks import ChunkState
+from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.objects import UNNAMED
+from vecferry.domain.pins import Pin
+from vecferry.domain.routing import Mode, Routing
+from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable
+from vecferry.ports import Event, Ports
+from vecferry.steps.readiness import Ready, acknowledged
+from vecferry.steps.standing import has_work, refuse_if_paused
+from vecferry.steps.verify_parity import last_clean_pass
+
+_MOVED = "moved to"
+
+
+def act(ports: Ports, migration_id: str) -> dict[str, Any]:
+    """Freeze → acknowledged → journal empty → flip → the old collection read-only. Whatever fails before the flip undoes
+    the freeze; a crash in the middle is undone by the first router whose hold runs out."""
+    migration = ports.ledger.migration(migration_id)
+    if has_work("retire", migration):
+        refuse_if_paused(migration)
+        _refuse_unless_proven(ports, migration)
+        held_s = _freeze_and_flip(ports, migration)
+        ports.ledger.record_event(
+            Event(
+                ports.clock.now(),
+                f"vecferry:{migration.id}",
+                "retired",
+                f"writes were held for {held_s:.3f} s",
+                migration.pin,
+                migration.id,
+                {"write_hold_s": held_s},
+            )
+        )
+    return {"collection": migration.spec.shadow, "kept": migration.spec.live, **_close_the_old(ports, migration)}
+
+
+def ready(ports: Ports, migration_id: str) -> Ready:
+    """All routers have acknowledged the flip, so held writes are released."""
+    return acknowledged(ports, ports.ledger.migration(migration_id))
+
+
+def _refuse_unless_proven(ports: Ports, migration: Migration) -> None:
+    """Step 1: all reads on the shadow; backfill and parity complete and stopped; no lease that expired less than Q ago."""
+    if migration.percent != 100:
+        raise BadInput(
+            f"{migration.percent}% of the queries are on the shadow, not 100%",
+            where=migration.id,
+            next_action="Run cut_over_100 first.",
+        )
+    if any(chunk.state is not ChunkState.DONE for chunk in ports.ledger.chunks(migration.id)):
+        raise BadInput("the backfill is not complete", where=migration.id, next_action="Run the backfill first.")
+    if last_clean_pass(ports, migration, ports.gates.parity_max_age_s) is None:
+        raise NeedsPerson(
+            f"no clean parity pass is younger than {ports.gates.parity_max_age_s:.0f} s",
+            where=migration.id,
+            next_action=f"Run: vecferry verify {migration.pin}, then clear retire.act.",
+        )
+
+
+def _freeze_and_flip(ports: Ports, migration: Migration) -> float:
+    """Returns for how long writes were held, in seconds, as seen from here (routers adopt the flip a poll later)."""
+    frozen = ports.ledger.publish(
+        migration, Mode.FREEZE, migration.percent, who=f"vecferry:{migration.id}", why="retire: the flip is near"
+    )
+    started = ports.clock.monotonic()
+    try:
+        _wait(ports, started, lambda: acknowledged(ports, migration, frozen.version))
+        _wait(ports, started, lambda: _journal_empty(ports, migration))  # after the acknowledgements: before proves nothing
+        ports.ledger.flip(
+            migration,
+            frozen.version,
+            _new_pin(ports, migration),
+            quarantine_s=ports.timings.quarantine_s,
+            who=f"vecferry:{migration.id}",
+        )
+    except (Conflict, Retryable) as error:
+        _undo(ports, migration, frozen, error)
+    return ports.clock.monotonic() - started
+
+
+def _undo(ports: Ports, migration: Migration, frozen: Routing, error: Exception) -> None:
+    """One of the two wins. If the flip's answer was lost, the ledger knows whether it happened."""
+    ports.ledger.undo_freeze(migration.pin, frozen.version, who=f"vecferry:{migration.id}", why=str(error))
+    if ports.ledger.migration(migration.id).phase is not Phase.RETIRED:
+        raise Retryable(
+            f"the freeze was undone ({error})", where=migration.id, next_action="Nothing is lost; it is tried again."
+        ) from error
+
+
+def _wait(ports: Ports, started: float, answer: Callable[[], Ready]) -> None:
+    """Within the routers' own patience: past it they undo the freeze anyway."""
+    while not (ready_now := answer()).done:
+        if ports.clock.monotonic() - started > ports.timings.freeze_hold_s:
+            raise Retryable(f"waited {ports.timings.freeze_hold_s} s for {ready_now.waiting_for}")
+        ports.clock.sleep(ports.timings.freeze_poll_s)
+
+
+def _journal_empty(ports: Ports, migration: Migration) -> Ready:
+    rows = sum(ports.ledger.journal_counts(migration.id).values())
+    return Ready(rows == 0, f"{rows} journal rows")
+
+
+def _new_pin(ports: Ports, migration: Migration) -> Pin:
+    pin = ports.ledger.pin(migration.pin)
+    return replace(pin, collection=migration.spec.shadow, space=migration.spec.space, stamped=True, fingerprint=())
+
+
+def _close_the_old(ports: Ports, migration: Migration) -> dict[str, Any]:
+    """Steps 5 and 6: nobody can write the old collection, and it says where the data went. Idempotent."""
+    store, live = ports.store, migration.spec.live
+    if live not in store.collections():
+        return {"old_read_only": None}
+    description = str(store.schema(live).get("description") or "")
+    if _MOVED not in description:
+        store.set_description(live, f"{description} [vecferry {migration.id}: {_MOVED} {migration.spec.shadow}]".strip())
+    store.set_read_only(live, True)
+    return {"old_read_only": True, "alias": _move_alias(ports, migration)}
+
+
+def _move_alias(ports: Ports, migration: Migration) -> str:
+    """The alias follows only if its users vectorize on the server; clients that bring vectors would mix spaces."""
+    pin = ports.ledger.pin(migration.pin)
+    if pin.alias is None:
+        return "none"
+    config = ports.store.schema(migration.spec.shadow)
+    vectorizer = config.get("vectorizer", "none") if migration.spec.vector_name == UNNAMED else "none"
+    if vectorizer == "none":
+        return f"{pin.alias} stays: a person decides, since its users bring their own vectors"
+    ports.store.set_alias(pin.alias, migration.spec.shadow)
+    return f"{pin.alias} moved"

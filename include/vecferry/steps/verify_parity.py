@@ -1,0 +1,228 @@
+"""VDiff: both sides scanned, both hashes recomputed, the index asked; repaired under rows until a pass is clean."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from vecferry.domain.chunks import LAST
+from vecferry.domain.journal import RowKind
+from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.objects import StoredObject
+from vecferry.domain.schema import schema_differences
+from vecferry.domain.shadow import differences
+from vecferry.errors import NeedsPerson, Retryable
+from vecferry.ports import Ports
+from vecferry.steps.copying import copy_keys
+from vecferry.steps.create_shadow import copy_tenants
+from vecferry.steps.readiness import YES, Ready, recorded
+from vecferry.steps.standing import has_work, refuse_if_paused
+
+_PAGE = 500
+_MOST_PASSES = 5
+_EXAMPLES = 10
+CLEAN_PASS = "parity_clean_pass"
+ALARM = "parity_alarm"
+Progress = Callable[["Pass"], None]
+
+
+@dataclass
+class Pass:
+    """One pass over both collections. ``uncovered`` differences had no journal row: an assumption broke."""
+
+    objects_live: int = 0
+    objects_shadow: int = 0
+    in_flight: int = 0
+    uncovered: int = 0
+    unindexed: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def differences(self) -> int:
+        return self.uncovered + self.unindexed
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "objects_live": self.objects_live,
+            "objects_shadow": self.objects_shadow,
+            "in_flight": self.in_flight,
+            "differences": self.differences,
+            "unindexed": self.unindexed,
+            "kinds": dict(self.kinds),
+            "examples": self.examples,
+        }
+
+
+def act(ports: Ports, migration_id: str, progress: Progress | None = None) -> dict[str, Any]:
+    """Passes with repair until one is clean; a pass that never gets clean is a person's matter."""
+    migration = ports.ledger.migration(migration_id)
+    repair = migration.phase is not Phase.RETIRED  # after the flip nothing copies, in either direction
+    if repair and migration.phase is not Phase.ROLLED_BACK:
+        has_work("verify_parity", migration)
+        refuse_if_paused(migration)
+    if not repair:
+        return {"retired": True}
+    _compare_schemas(ports, migration)
+    for number in range(1, _MOST_PASSES + 1):
+        result = compare(ports, migration, repair=True, progress=progress)
+        if result.differences == 0:
+            recorded(ports, migration, CLEAN_PASS, f"pass {number}", **result.as_dict())
+            return result.as_dict() | {"passes": number}
+    raise NeedsPerson(
+        f"after {_MOST_PASSES} passes {result.differences} differences are left, e.g. {result.examples[:3]}",
+        where=migration.spec.shadow,
+        next_action="Look for writers that bypass the Router, and for READONLY shards; then clear verify_parity.act.",
+    )
+
+
+def ready(ports: Ports, migration_id: str) -> Ready:
+    """A clean pass younger than the limit."""
+    migration = ports.ledger.migration(migration_id)
+    if migration.phase is Phase.RETIRED or last_clean_pass(ports, migration, ports.gates.parity_max_age_s):
+        return YES
+    return Ready(False, f"a clean pass younger than {ports.gates.parity_max_age_s:.0f} s")
+
+
+def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Mapping[str, Any] | None:
+    """What the newest clean pass counted, if it is young enough."""
+    oldest = ports.clock.now() - timedelta(seconds=max_age_s)
+    passes = [e for e in ports.ledger.events(migration_id=migration.id) if e.what == CLEAN_PASS and e.at >= oldest]
+    return passes[-1].detail if passes else None
+
+
+def compare(ports: Ports, migration: Migration, *, repair: bool, progress: Progress | None = None) -> Pass:
+    """Scans both sides in step, page by page; with ``repair`` each difference is reconciled under a row (rule 12)."""
+    result = Pass()
+    names = set(ports.store.tenants(migration.spec.live)) | set(ports.store.tenants(migration.spec.shadow))
+    tenants: list[str | None] = [*sorted(names)] or [None]
+    if repair:
+        copy_tenants(ports, migration)
+    for tenant in tenants:
+        after = ""
+        while page := _page_of_both(ports, migration, after, tenant):
+            _compare_page(ports, migration, page, tenant, result, repair=repair)
+            after = page[-1]
+            if progress is not None:
+                progress(result)
+    return result
+
+
+def _page_of_both(ports: Ports, migration: Migration, after: str, tenant: str | None) -> list[str]:
+    """The next keys of either side, in order; bounded by the side that reaches less far, so that none is skipped."""
+    spec = migration.spec
+    live, shadow = (
+        ports.store.keys(collection, after=after, until=LAST, limit=_PAGE, tenant=tenant)
+        for collection in (spec.live, spec.shadow)
+    )
+    ends = [keys[-1] for keys in (live, shadow) if len(keys) == _PAGE]
+    end = min(ends, default=LAST)
+    return sorted(key for key in {*live, *shadow} if key <= end)
+
+
+def _compare_page(
+    ports: Ports, migration: Migration, keys: Sequence[str], tenant: str | None, result: Pass, *, repair: bool
+) -> None:
+    covered = ports.ledger.covered(migration.id, keys, tenant=tenant)
+    live, found, shadow = _differing(ports, migration, keys, tenant)
+    result.objects_live += len(live)
+    result.objects_shadow += len(shadow)
+    if found:
+        covered |= ports.ledger.covered(migration.id, list(found), tenant=tenant)
+        found = _still_there(ports, migration, found, covered, tenant)
+    uncovered = {key: why for key, why in found.items() if key not in covered}
+    result.in_flight += len(set(found) & covered)
+    _note(result, uncovered)
+    unindexed = _unindexed(ports, migration, [key for key in shadow if key not in found], shadow, tenant)
+    result.unindexed += len(unindexed)
+    result.examples = (result.examples + [f"{key}: not indexed" for key in sorted(unindexed)])[:_EXAMPLES]
+    if uncovered:
+        _alarm(ports, migration, uncovered)
+    if repair and (uncovered or unindexed):
+        copy_keys(
+            ports,
+            migration,
+            [*uncovered, *unindexed],
+            tenant=tenant,
+            owner=f"parity:{uuid.uuid4().hex[:8]}",
+            kind=RowKind.PARITY,
+            reinsert=unindexed,
+        )
+
+
+def _differing(
+    ports: Ports, migration: Migration, keys: Sequence[str], tenant: str | None
+) -> tuple[dict[str, StoredObject], dict[str, list[str]], dict[str, StoredObject]]:
+    spec = migration.spec
+    live = ports.store.read(spec.live, keys, tenant=tenant)
+    shadow = ports.store.read(spec.shadow, keys, tenant=tenant)
+    found = {key: why for key in keys if (why := differences(spec, live.get(key), shadow.get(key)))}
+    return live, found, shadow
+
+
+def _still_there(
+    ports: Ports, migration: Migration, found: dict[str, list[str]], covered: set[str], tenant: str | None
+) -> dict[str, list[str]]:
+    """Two reads are not one: an application may have written between them, and its row come and gone. Look again."""
+    doubtful = [key for key in found if key not in covered]
+    if not doubtful:
+        return found
+    _, again, _ = _differing(ports, migration, doubtful, tenant)
+    covered |= ports.ledger.covered(migration.id, doubtful, tenant=tenant)
+    return {key: why for key, why in found.items() if key in covered or key in again}
+
+
+def _unindexed(
+    ports: Ports, migration: Migration, keys: Sequence[str], shadow: Mapping[str, StoredObject], tenant: str | None
+) -> set[str]:
+    """Rule 12a: what two searches in a row cannot find is stored and not indexed; async indexing gets its time first."""
+    name = migration.spec.vector_name
+    vectors = {key: shadow[key].vectors[name] for key in keys if name in shadow[key].vectors}
+    if not vectors:
+        return set()
+    deadline = ports.clock.monotonic() + 10 * ports.timings.delta_s
+    while ports.store.index_queue(migration.spec.shadow):
+        if ports.clock.monotonic() > deadline:
+            raise Retryable("the vector index is still being built", where=migration.spec.shadow, next_action="Wait for it.")
+        ports.clock.sleep(0.5)
+    missing = set(vectors)
+    for _ in range(2):
+        again = {key: vectors[key] for key in missing}
+        missing -= ports.store.indexed(migration.spec.shadow, again, vector_name=name, tenant=tenant)
+        if not missing:
+            return set()
+    still_stored = ports.store.read(migration.spec.shadow, sorted(missing), tenant=tenant)
+    return missing & set(still_stored)  # deleted meanwhile is not unindexed
+
+
+def _compare_schemas(ports: Ports, migration: Migration) -> None:
+    """Rule 13: a setting that moved in live since the shadow was made pauses; new tenants are copied."""
+    spec = migration.spec
+    rows = schema_differences(ports.store.schema(spec.live), ports.store.schema(spec.shadow), spec)
+    wrong = [f"{row['setting']} (live {row['live']}, shadow {row['shadow']})" for row in rows if not row["allowed"]]
+    if wrong:
+        raise NeedsPerson(
+            f"the schemas have drifted apart: {'; '.join(wrong[:5])}",
+            where=spec.shadow,
+            next_action="Add the same to the shadow, or discard and start anew.",
+        )
+
+
+def _note(result: Pass, uncovered: Mapping[str, Sequence[str]]) -> None:
+    result.uncovered += len(uncovered)
+    result.kinds.update(kind for kinds in uncovered.values() for kind in kinds)
+    result.examples = (result.examples + [f"{key}: {', '.join(why)}" for key, why in uncovered.items()])[:_EXAMPLES]
+
+
+def _alarm(ports: Ports, migration: Migration, uncovered: Mapping[str, Sequence[str]]) -> None:
+    recorded(
+        ports,
+        migration,
+        ALARM,
+        f"{len(uncovered)} differences that no journal row covers",
+        examples=[f"{key}: {', '.join(why)}" for key, why in list(uncovered.items())[:_EXAMPLES]],
+    )
