@@ -57,16 +57,9 @@ class MemoryCollection:
             self.shards.setdefault(name, Shard())
 
     def shard(self, tenant: str | None) -> Shard:
-        if self.multi_tenant != (tenant is not None):
-            wanted = "a tenant is needed" if self.multi_tenant else "multi-tenancy is not enabled"
-            raise BadInput(wanted, where=self.name, next_action="Ask as the collection's schema says.")
-        if tenant is None:
-            return self.shards[_SINGLE_SHARD]
-        if tenant not in self.shards:
-            raise BadInput(f"tenant {tenant!r} does not exist", where=self.name, next_action="Add the tenant first.")
-        if self.tenants[tenant] in INACTIVE_STATES:
-            raise BadInput(f"tenant {tenant!r} is not active", where=self.name, next_action="Activate the tenant first.")
-        return self.shards[tenant]
+        if reason := self._why_no_shard(tenant):
+            raise BadInput(reason, where=self.name, next_action="Ask for a tenant that exists and is active.")
+        return self.shards[_SINGLE_SHARD if tenant is None else tenant]
 
     def distance(self, vector_name: str) -> str:
         config = self.schema if vector_name == UNNAMED else self.schema.get("vectorConfig", {}).get(vector_name, {})
@@ -74,6 +67,8 @@ class MemoryCollection:
 
     def why_refused(self, obj: StoredObject) -> str | None:
         """As the server with its auto-schema off: every property and vector must be declared, lengths must agree."""
+        if reason := self._why_no_shard(obj.tenant):
+            return reason
         declared = {p["name"] for p in self.schema.get("properties", ())}
         unknown = sorted(set(obj.properties) - declared)
         if unknown:
@@ -108,6 +103,16 @@ class MemoryCollection:
     def searchable(self, vector_name: str, tenant: str | None) -> list[StoredObject]:
         shard = self.shard(tenant)
         return [o for u, o in shard.objects.items() if vector_name in o.vectors and u not in shard.unindexed]
+
+    def _why_no_shard(self, tenant: str | None) -> str | None:
+        if self.multi_tenant != (tenant is not None):
+            given = "enabled, but request was without tenant" if self.multi_tenant else "disabled, but request was with tenant"
+            return f"class {self.name} has multi-tenancy {given}"
+        if tenant is not None and tenant not in self.shards:
+            return f"tenant not found: {tenant!r}"
+        if tenant is not None and self.tenants[tenant] in INACTIVE_STATES:
+            return f"tenant not active: {tenant!r}"
+        return None
 
     def _vector_names(self) -> set[str]:
         named = set(self.schema.get("vectorConfig") or ())

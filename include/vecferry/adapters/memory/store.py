@@ -243,12 +243,12 @@ class MemoryStore:
     def _store_all(self, collection: str, objects: Sequence[StoredObject]) -> dict[str, str]:
         target, refused = self._of(collection), {}
         for position, obj in enumerate(objects):
-            if target.shard(obj.tenant).status == READ_ONLY:
+            if reason := target.why_refused(obj):
+                refused[obj.uuid] = reason
+            elif target.shard(obj.tenant).status == READ_ONLY:
                 # The server's lie: the first object is refused, the others are reported stored, none is.
                 if position == 0:
                     refused[obj.uuid] = "store is read-only"
-            elif reason := target.why_refused(obj):
-                refused[obj.uuid] = reason
             else:
                 target.store(obj)
         return refused

@@ -1,0 +1,121 @@
+"""One call on the wire: asking (reads) and telling (writes), each with its own meaning of failure. Nothing is retried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from vecferry.adapters.weaviate import errors
+from vecferry.adapters.weaviate.connection import Connection
+from vecferry.adapters.weaviate.deadline import Deadline
+from vecferry.errors import BadInput, NotFound, Retryable, VecferryError
+
+QUORUM = {"consistency_level": "QUORUM"}
+_JSON = {"Content-Type": "application/json"}
+
+
+class Calls:
+    """What every part of the store talks through. ``timeout_s`` bounds one read, ``schema_timeout_s`` a schema change."""
+
+    def __init__(self, connection: Connection, *, timeout_s: float, schema_timeout_s: float) -> None:
+        self.connection = connection
+        self.timeout_s = timeout_s
+        self.schema_timeout_s = schema_timeout_s
+
+    def ask(self, path: str, *, where: str, params: Mapping[str, str] | None = None, method: str = "GET") -> httpx.Response:
+        """A read; 404 is handed back, for the caller knows what it means. Raises ``Retryable`` or ``BadInput``."""
+        try:
+            response = self._send(method, path, params, None, Deadline(self.timeout_s))
+        except httpx.HTTPError as error:
+            raise errors.read_failed(error, where=where) from error
+        if response.is_success or response.status_code == 404:
+            return response
+        raise self._named(errors.read_refused(response, where=where))
+
+    def tell(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        where: str,
+        deadline: Deadline,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """A write; 404 is handed back. Raises ``NotWritten``, ``UnknownOutcome`` or ``BadInput``."""
+        content = None if body is None else as_json(body, where=where)
+        try:
+            response = self._send(method, path, params, content, deadline)
+        except httpx.HTTPError as error:
+            raise errors.write_failed(error, where=where) from error
+        if response.is_success or response.status_code == 404:
+            return response
+        raise self._named(errors.write_refused(response, where=where))
+
+    def grpc(self, method: str, request: Any, *, where: str, timeout_s: float | None = None) -> Any:
+        """A read over gRPC (``Search``, ``Aggregate``)."""
+        import grpc
+
+        call = getattr(self.connection.stub(), method)
+        try:
+            return call(request, timeout=timeout_s or self.timeout_s, metadata=self.connection.grpc_metadata())
+        except grpc.RpcError as error:
+            raise self._named(errors.grpc_failed(error, where=where)) from error
+
+    def body(self, response: httpx.Response, *, where: str) -> Any:
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Retryable("the answer is no JSON", where=where, next_action="Is a proxy in between?") from error
+
+    def schema_deadline(self) -> Deadline:
+        return Deadline(self.schema_timeout_s)
+
+    def raw_schema(self, collection: str) -> dict[str, Any]:
+        response = self.ask(path_of("schema", collection), where=collection)
+        if response.status_code == 404:
+            raise self.no_such(collection)
+        found: dict[str, Any] = self.body(response, where=collection)
+        return found
+
+    def names(self) -> list[str]:
+        answer = self.body(self.ask("/v1/schema", where="schema"), where="schema")
+        return sorted(item["class"] for item in answer.get("classes") or ())
+
+    def no_such(self, collection: str) -> NotFound:
+        try:
+            exist = ", ".join(self.names()) or "none"
+        except VecferryError:
+            exist = "not known, for the server does not say"
+        return NotFound("no such collection", where=collection, next_action=f"Collections that exist: {exist}.")
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, content: bytes | None, deadline: Deadline
+    ) -> httpx.Response:
+        return self.connection.http().request(
+            method, path, params=params, content=content, headers=_JSON, extensions={"timeout": deadline}
+        )
+
+    def _named(self, error: VecferryError) -> VecferryError:
+        """A missing collection is answered with those that exist."""
+        return self.no_such(error.where.partition("/")[0]) if isinstance(error, NotFound) else error
+
+
+def path_of(*parts: str) -> str:
+    """Names come from users: a slash in one must not reach another resource."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def as_json(body: Any, *, where: str) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"not JSON: {error}", where=where, next_action="Correct the object.") from error
+
+
+def per_tenant(tenant: str | None) -> dict[str, str]:
+    return {"tenant": tenant} if tenant is not None else {}

@@ -1,0 +1,104 @@
+"""What the server's and the transports' failures mean: translated here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+
+from vecferry.errors import BadInput, NotFound, NotWritten, Retryable, UnknownOutcome, VecferryError
+
+_NO_COLLECTION = re.compile(
+    r"could not find class|not present in schema|non-existing index|class \S+ not found|failed to get class|Cannot query field",
+    re.I,
+)
+_INVALID = re.compile(
+    r"no such prop|invalid \S+ property|multi-tenancy|tenant not (found|active)|vector lengths|vector dimensions|"
+    r"vector with length|does not have|must be of type|unknown primitive data type|not configured|"
+    r"could not find (property|target vector)|target vector",
+    re.I,
+)
+_NO_ACCESS = re.compile(r"unauthori[sz]ed|forbidden|invalid api key", re.I)
+_READ_ONLY = re.compile(r"read-only|readonly", re.I)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+_SEE_KEY = "Check VECFERRY_WEAVIATE_API_KEY and the key's permissions on this collection."
+_SEE_OBJECT = "Correct the request; it fails the same way each time."
+
+
+def message_of(response: httpx.Response) -> str:
+    """The server's own words; never the request, which may hold secrets."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:500] or response.reason_phrase
+    if isinstance(body, dict):
+        found = body.get("error") or body.get("errors") or body.get("message") or body
+        if isinstance(found, list):
+            found = "; ".join(str(item.get("message", item)) if isinstance(item, dict) else str(item) for item in found)
+        return str(found)[:500]
+    return str(body)[:500]
+
+
+def is_missing_collection(message: str) -> bool:
+    return bool(_NO_COLLECTION.search(message))
+
+
+def definite(message: str, *, where: str) -> VecferryError | None:
+    """The error for a message that leaves no doubt (nothing was written, nothing will be), or ``None``."""
+    if is_missing_collection(message):
+        return NotFound(message, where=where, next_action="See the collections that exist.")
+    if _READ_ONLY.search(message):
+        return NotWritten(message, where=where, next_action="Free disk space, or set the shard READY.")
+    if _INVALID.search(message):
+        return BadInput(message, where=where, next_action=_SEE_OBJECT)
+    return None
+
+
+def read_failed(error: httpx.HTTPError, *, where: str) -> Retryable:
+    return Retryable(f"Weaviate did not answer ({type(error).__name__})", where=where, next_action="Try again.")
+
+
+def read_refused(response: httpx.Response, *, where: str) -> VecferryError:
+    message = message_of(response)
+    if response.status_code in (401, 403):
+        return BadInput(message, where=where, next_action=_SEE_KEY)
+    if response.status_code >= 500 or response.status_code in (408, 429):
+        return definite(message, where=where) or Retryable(message, where=where, next_action="Try again.")
+    if response.status_code == 404:
+        return NotFound(message, where=where, next_action="See the collections that exist.")
+    return BadInput(message, where=where, next_action=_SEE_OBJECT)
+
+
+def write_failed(error: httpx.HTTPError, *, where: str) -> VecferryError:
+    """Only what failed before anything was sent is certain."""
+    if isinstance(error, _NOT_SENT):
+        return NotWritten(f"no connection ({type(error).__name__})", where=where, next_action="Try again.")
+    return unknown(f"no answer ({type(error).__name__})", where=where)
+
+
+def write_refused(response: httpx.Response, *, where: str) -> VecferryError:
+    message = message_of(response)
+    if response.status_code in (401, 403):
+        return BadInput(message, where=where, next_action=_SEE_KEY)
+    if response.status_code == 429:
+        return NotWritten(message, where=where, next_action="Try again later.")
+    if response.status_code >= 500 or response.status_code == 408:
+        return definite(message, where=where) or unknown(message, where=where)
+    return definite(message, where=where) or BadInput(message, where=where, next_action=_SEE_OBJECT)
+
+
+def unknown(message: str, *, where: str) -> UnknownOutcome:
+    return UnknownOutcome(message, where=where, next_action="Read it back before deciding; it may still take effect.")
+
+
+def grpc_failed(error: Any, *, where: str) -> VecferryError:
+    """For reads: Weaviate answers nearly everything with UNKNOWN and a text."""
+    code, message = error.code().name, error.details() or error.code().name
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED") or _NO_ACCESS.search(message):
+        return BadInput(message, where=where, next_action=_SEE_KEY)
+    if code == "INVALID_ARGUMENT":
+        return definite(message, where=where) or BadInput(message, where=where, next_action=_SEE_OBJECT)
+    found = definite(message, where=where) if code == "UNKNOWN" else None
+    return found or Retryable(f"{code}: {message}", where=where, next_action="Try again.")

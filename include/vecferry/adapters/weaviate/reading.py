@@ -1,0 +1,98 @@
+"""Reading whole objects by id: lossless, at QUORUM, and absent only where the server positively says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vecferry.adapters.weaviate.calls import QUORUM, Calls, path_of, per_tenant
+from vecferry.adapters.weaviate.keys import Keys
+from vecferry.adapters.weaviate.objects import from_float32_bytes, from_rest
+from vecferry.adapters.weaviate.requests import by_ids, search_request, whole_objects
+from vecferry.adapters.weaviate.schema_shape import has_references, replicas
+from vecferry.adapters.weaviate.values import properties_of
+from vecferry.domain.chunks import FIRST
+from vecferry.domain.object_ids import canonical_uuid, uuid_before
+from vecferry.domain.objects import UNNAMED, StoredObject, Vector
+from vecferry.errors import BadInput, Retryable
+
+MOST_IDS = 1_000
+PAGE = 500
+"""Ids in one request: an answer of 3,072-dimensional vectors stays below 10 MB."""
+_ONE_BY_ONE = 2
+"""Up to here a GET an id is quicker than schema + search."""
+
+
+class Reading:
+    """By REST for a few ids, by gRPC for pages; both give the same JSON (values.py)."""
+
+    def __init__(self, calls: Calls, keys: Keys) -> None:
+        self._calls = calls
+        self._keys = keys
+
+    def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
+        wanted = [canonical_uuid(uuid) for uuid in dict.fromkeys(uuids)]
+        if len(wanted) > MOST_IDS:
+            raise BadInput(f"{len(wanted)} ids in one read", where=collection, next_action=f"Ask for {MOST_IDS} at most.")
+        if len(wanted) <= _ONE_BY_ONE:
+            return self._each(collection, wanted, tenant)
+        # The schema is asked anew each time: a property that was added a moment ago belongs to the content.
+        schema = self._calls.raw_schema(collection)
+        if has_references(schema):
+            return self._each(collection, wanted, tenant)
+        found = self._pages(collection, schema, wanted, tenant)
+        absent = [uuid for uuid in wanted if uuid not in found]
+        return found | self._each(collection, self._doubtful(collection, schema, absent, tenant), tenant)
+
+    def _pages(
+        self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None
+    ) -> dict[str, StoredObject]:
+        found: dict[str, StoredObject] = {}
+        for start in range(0, len(wanted), PAGE):
+            page = wanted[start : start + PAGE]
+            request = search_request(collection, tenant=tenant, limit=len(page), filters=by_ids(page), **whole_objects(schema))
+            for result in self._calls.grpc("Search", request, where=collection).results:
+                if replicas(schema) == 1 or result.metadata.is_consistent:
+                    found[result.metadata.id] = _from_grpc(result, tenant)
+        if not found.keys() <= set(wanted):
+            raise Retryable("the answer holds objects that were not asked for", where=collection)
+        return found
+
+    def _doubtful(self, collection: str, schema: Mapping[str, Any], absent: Sequence[str], tenant: str | None) -> list[str]:
+        """Those of ``absent`` that need a GET of their own. After a crash an object may be invisible to the id filter
+        alone, so its word is not enough; one page of the cursor, which reads the objects themselves, settles most.
+        """
+        if len(absent) <= _ONE_BY_ONE or replicas(schema) > 1:
+            return list(absent)
+        first = min(uuid for uuid in absent if uuid != FIRST)
+        page = self._keys.page(collection, after=uuid_before(first), limit=len(absent) + 1, tenant=tenant)
+        settled_to = page[-1] if len(page) > len(absent) else "g"
+        stored = set(page)
+        return [uuid for uuid in absent if uuid in stored or uuid > settled_to or uuid == FIRST]
+
+    def _each(self, collection: str, uuids: Sequence[str], tenant: str | None) -> dict[str, StoredObject]:
+        answers = {uuid: self._one(collection, uuid, tenant) for uuid in uuids}
+        if None in answers.values():
+            # 404 is also what a missing collection gives; taken for absence it would delete the copies.
+            self._calls.raw_schema(collection)
+        return {uuid: obj for uuid, obj in answers.items() if obj is not None}
+
+    def _one(self, collection: str, uuid: str, tenant: str | None) -> StoredObject | None:
+        where = f"{collection}/{uuid}"
+        params = {"include": "vector", **QUORUM, **per_tenant(tenant)}
+        response = self._calls.ask(path_of("objects", collection, uuid), where=where, params=params)
+        return None if response.status_code == 404 else from_rest(self._calls.body(response, where=where), tenant)
+
+
+def _from_grpc(result: Any, tenant: str | None) -> StoredObject:
+    metadata = result.metadata
+    vectors: dict[str, Vector] = {v.name: _single(v) for v in metadata.vectors}
+    if metadata.vector_bytes:
+        vectors[UNNAMED] = from_float32_bytes(metadata.vector_bytes)
+    return StoredObject(metadata.id, properties_of(result.properties.non_ref_props), vectors, tenant)
+
+
+def _single(vector: Any) -> Vector:
+    if vector.type == vector.VECTOR_TYPE_MULTI_FP32:
+        raise BadInput("multi-vectors are not carried yet", where=vector.name, next_action="Leave this collection out.")
+    return from_float32_bytes(vector.vector_bytes)
