@@ -68,3 +68,4 @@ def test_a_text_over_the_limit_does_not_fit_and_is_cut_to_it():
     embedder = MemoryEmbedder(ModelCard("acme", "short", "openai", 8, max_tokens=2))
     assert (embedder.fits("one two"), embedder.fits("one two three")) == (True, False)
     assert embedder.truncate("one two three") == "one two"
+    assert embedder.count_tokens("one two three") == (3, "words")

@@ -57,6 +57,9 @@ class MemoryEmbedder:
     def card(self) -> ModelCard:
         return self._card
 
+    def count_tokens(self, text: str) -> tuple[int, str]:
+        return _words(text), "words"
+
     def fits(self, text: str) -> bool:
         return _words(text) <= self._card.max_tokens
 
