@@ -1,0 +1,59 @@
+"""The two stages that ask a person: plan, of what it found; retire, before authority moves."""
+
+from __future__ import annotations
+
+from airflow.sdk import Label
+
+from vecferry.airflow.approval import Approval
+from vecferry.airflow.ports_in_task import Connect
+from vecferry.airflow.request_of_run import Subject, migration_from, request_of_run
+from vecferry.airflow.stage_group import StageTasks, group_of
+from vecferry.airflow.stage_tasks import act_task, check_task, ready_task
+from vecferry.domain.stages import BY_NAME
+
+_PLAN_BODY = """
+{% for name, value in (ti.xcom_pull(task_ids="plan.act") or {}).items() if value is not none and value != [] -%}
+- {{ name | replace("_", " ") }}: **{{ value }}**
+{% endfor %}
+Until the first percent, giving up costs compute only; until *retire*, going back is one ledger write.
+"""
+_RETIRE_BODY = """
+All queries of **{{ params.collection }}** are served by **{{ params.to_model }}**.
+
+After this there is no way back but another migration: writes are held for a moment (2 s at most), authority moves, and the
+old collection is kept read-only until its date.
+"""
+
+
+def plan_group(connect: Connect) -> StageTasks:
+    """Asked last: nobody should weigh a plan that its check refuses."""
+    stage, subject = BY_NAME["plan"], request_of_run
+    with group_of(stage):
+        act = act_task(stage.name, subject, connect)
+        approve = Approval(
+            stage="the plan",
+            subject_of_run=migration_from("plan.act"),
+            connect=connect,
+            subject="Migrate {{ params.collection }} to {{ params.to_model }}?",
+            body=_PLAN_BODY,
+        )
+        check = check_task(stage.name, subject, connect)
+        act >> ready_task(stage.name, subject, connect) >> check >> approve
+    return StageTasks(act, act, approve)
+
+
+def retire_group(subject: Subject, connect: Connect) -> StageTasks:
+    """Asked first: its act is what cannot be undone."""
+    stage = BY_NAME["retire"]
+    with group_of(stage):
+        approve = Approval(
+            stage="retire",
+            subject_of_run=subject,
+            connect=connect,
+            subject="Retire the old collection of {{ params.collection }}?",
+            body=_RETIRE_BODY,
+        )
+        act = act_task(stage.name, subject, connect, retries=8)  # an undone freeze is tried again
+        check = check_task(stage.name, subject, connect)
+        approve >> Label("approved") >> act >> ready_task(stage.name, subject, connect) >> check
+    return StageTasks(approve, act, check)

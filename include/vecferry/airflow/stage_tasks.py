@@ -1,0 +1,51 @@
+"""The three tasks of a stage, singly: act, ready, check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from vecferry.airflow import every_stage
+from vecferry.airflow.operator_of import operator_of
+from vecferry.airflow.ports_in_task import Connect, ports_in_task
+from vecferry.airflow.request_of_run import Subject
+from vecferry.airflow.stage_ready import StageReady
+from vecferry.airflow.vectors_link import VectorsLink
+
+
+def act_task(stage: str, subject: Subject, connect: Connect, *, retries: int = 4) -> BaseOperator:
+    """Does it. Its summary is its XCom."""
+
+    @task(task_id="act", retries=retries)
+    def act() -> dict[str, Any]:
+        from vecferry.steps import stage_runner
+
+        context = get_current_context()
+        with ports_in_task(connect, context) as ports:
+            return stage_runner.act(stage, ports, subject(context))
+
+    return operator_of(act())
+
+
+def ready_task(stage: str, subject: Subject, connect: Connect, *, slow: bool = False) -> BaseOperator:
+    return StageReady(task_id="ready", stage=stage, subject=subject, connect=connect, slow=slow)
+
+
+def check_task(stage: str, subject: Subject, connect: Connect) -> BaseOperator:
+    """The Great Expectations checkpoint; what it found is the XCom ``gx``, also when it fails."""
+
+    @task(task_id="check")
+    def check() -> dict[str, str]:
+        context = get_current_context()
+        with ports_in_task(connect, context) as ports:
+            verdict = every_stage.check(stage, ports, subject(context))
+        context["ti"].xcom_push("gx", verdict.evidence.get("gx"))
+        if not verdict.passes:
+            raise AirflowFailException(verdict.reason)
+        return {"outcome": verdict.outcome.value, "reason": verdict.reason}
+
+    operator = operator_of(check())
+    operator.operator_extra_links = (VectorsLink(),)
+    return operator
