@@ -83,7 +83,7 @@ def latency_finding(shadow: Observation, live: Observation, ratio: float, slack_
     each = 1.0 - (1.0 - confidence) / 2
     limit, certain = (max(p95 * ratio, p95 + slack_ms) for p95 in (there, _p95_upper(live.latency, each)))
     lower, _ = rate_bounds(_slower_than(shadow.latency, certain), sum(shadow.latency.values()), each)
-    figures = {"p95_ms": here, "live_p95_ms": there, "limit_ms": limit}
+    figures: dict[str, Any] = {"p95_ms": here, "live_p95_ms": there, "limit_ms": limit}
     figures |= {"certain_limit_ms": certain if math.isfinite(certain) else None}
     figures |= {
         "share_above_certain_limit_lower": lower,
