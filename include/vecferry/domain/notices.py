@@ -14,7 +14,8 @@ from vecferry.errors import BadInput
 
 DatePrecision = Literal["exact", "earliest"]
 _ISO = "Dates are ISO 8601, for example 2027-03-31; leave it empty if none is announced."
-_LONGEST = 80
+_LONGEST = 72
+"""Three names of this length and the fixed parts stay within the 250 characters of an Airflow run id."""
 
 
 @dataclass(frozen=True)
