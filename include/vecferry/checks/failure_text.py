@@ -45,7 +45,7 @@ def _found(expectation: Mapping[str, Any], rows: int, key: str) -> str:
         return "no row was looked at, which proves nothing"
     if "unexpected_count" in result:
         where = f"{result['unexpected_count']:,} of {rows:,} rows"
-        samples = [_sample(row, key) for row in result.get("partial_unexpected_index_list") or ()]
+        samples = [_sample(row, key) for row in result.get("partial_unexpected_index_list") or () if isinstance(row, Mapping)]
         samples = samples or [_short(value) for value in result.get("partial_unexpected_list") or ()]
         return f"{where}, e.g. {'; '.join(samples[:_SAMPLES])}" if samples else where
     if "observed_value" in result:
@@ -53,10 +53,8 @@ def _found(expectation: Mapping[str, Any], rows: int, key: str) -> str:
     return "it is missing" if expectation["expectation_type"] == "expect_column_to_exist" else "it could not be evaluated"
 
 
-def _sample(row: Any, key: str) -> str:
-    """``uuid … has dims 3``; an index without the key column is only a position."""
-    if not isinstance(row, Mapping):
-        return f"row {row}"
+def _sample(row: Mapping[str, Any], key: str) -> str:
+    """For example ``uuid 3f1c… has dims 3``."""
     values = ", ".join(f"{name} {_short(value)}" for name, value in row.items() if name != key)
     return f"{key} {row.get(key)} has {values}" if values else f"{key} {row.get(key)}"
 
