@@ -1,0 +1,133 @@
+"""Which revision a database is at, and what follows from it: made when empty, refused when older or newer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, text
+
+from vecferry.adapters.ledger.database import Database
+from vecferry.adapters.ledger.database_url import parsed
+from vecferry.adapters.ledger.engine import make_engine
+from vecferry.adapters.ledger.tables import metadata
+from vecferry.adapters.system_clock import SystemClock
+from vecferry.errors import BadInput
+from vecferry.ports import Clock
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+    from vecferry.adapters.ledger.sql_ledger import SqlLedger
+
+HEAD = "0001"
+"""The revision that this package works with; a test holds it equal to Alembic's head, which costs 0.1 s to ask."""
+
+VERSION_TABLE = "vecferry_ledger_version"
+"""Not Alembic's default name: Airflow's own database has that one."""
+
+REVISIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x7665636665727279  # "vecferry", for pg_advisory_xact_lock
+
+
+def open_ledger(url: str, *, clock: Clock | None = None) -> SqlLedger:
+    """The ledger at ``url``. An empty database gets the tables; an older or a newer one raises ``BadInput``."""
+    from vecferry.adapters.ledger.sql_ledger import SqlLedger
+
+    database = Database(make_engine(parsed(url), clock or SystemClock()))
+    try:
+        current = database.read(_revision)
+        if current is None:
+            database.write(lambda connection: _make(connection, database.where))
+        elif current != HEAD:
+            raise _refusal(current, database.where)
+    except BaseException:
+        database.close()
+        raise
+    return SqlLedger(database)
+
+
+def upgrade(url: str) -> tuple[str | None, str]:
+    """Brings the database at ``url`` to this package's revision; returns (before, after). Raises ``BadInput`` if newer."""
+    database = Database(make_engine(parsed(url), SystemClock()))
+    try:
+        return database.write(lambda connection: _upgrade(connection, database.where))
+    finally:
+        database.close()
+
+
+def _upgrade(connection: Connection, where: str) -> tuple[str | None, str]:
+    _one_at_a_time(connection)
+    before = _revision(connection)
+    if before is None:
+        _refuse_foreign_tables(connection, where)
+    elif before not in _known():
+        raise _refusal(before, where)
+    _run_revisions(connection)
+    return before, HEAD
+
+
+def _make(connection: Connection, where: str) -> None:
+    """Two processes may find the same database empty: the second one finds it made."""
+    _one_at_a_time(connection)
+    if _revision(connection) is None:
+        _refuse_foreign_tables(connection, where)
+        _run_revisions(connection)
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _revision(connection: Connection) -> str | None:
+    """``None`` for a database without a ledger."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+
+
+def _refuse_foreign_tables(connection: Connection, where: str) -> None:
+    taken = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
+    if taken:
+        raise BadInput(
+            f"there are tables of these names already, and they are not a ledger's: {', '.join(taken)}",
+            where=where,
+            next_action="Give the ledger a database, or a schema, of its own.",
+        )
+
+
+def _refusal(current: str, where: str) -> BadInput:
+    if current in _known():
+        return BadInput(
+            f"the ledger is at revision {current}, this vecferry works with {HEAD}",
+            where=where,
+            next_action="Run `vecferry ledger upgrade` when no older vecferry uses it any more.",
+        )
+    return BadInput(
+        f"the ledger is at revision {current}, which is newer than {HEAD}, the one that this vecferry works with",
+        where=where,
+        next_action="Upgrade vecferry here; the ledger was left as it is.",
+    )
+
+
+def _known() -> frozenset[str]:
+    from alembic.script import ScriptDirectory
+
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _run_revisions(connection: Connection) -> None:
+    from alembic import command
+
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(REVISIONS).replace("%", "%%"))
+    return config
