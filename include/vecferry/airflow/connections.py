@@ -39,6 +39,17 @@ def in_a_task(conn_id: str) -> Any:
         return None
 
 
+def in_the_api_server(conn_id: str) -> Any:
+    """The same Connection where there is no task to ask through: the api-server reads its own database."""
+    from airflow.models.connection import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return Connection.get_connection_from_secrets(conn_id)
+    except AirflowNotFoundException:
+        return None
+
+
 def _weaviate(connection: Any) -> dict[str, str | None]:
     """The password is the API key; gRPC is on the same host unless the extras ``grpc_host``, ``grpc_port`` say otherwise."""
     extra = connection.extra_dejson
