@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
-import uuid as uuids_
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
 from vecferry.errors import BadInput
 
 READY, READ_ONLY = "READY", "READONLY"
 ACTIVE, INACTIVE_STATES = "ACTIVE", frozenset({"INACTIVE", "COLD", "OFFLOADED", "FROZEN"})
 _SINGLE_SHARD = "shard0"
-
-
-def same_uuid(uuid: str) -> str:
-    """The server's spelling: lower case with dashes."""
-    try:
-        return str(uuids_.UUID(uuid))
-    except ValueError as error:
-        raise BadInput("not a UUID", where=str(uuid), next_action="Give object ids as UUIDs.") from error
 
 
 @dataclass
@@ -85,7 +77,7 @@ class MemoryCollection:
     def store(self, obj: StoredObject) -> None:
         """An upsert that replaces all, vectors included; nulls are not kept."""
         shard = self.shard(obj.tenant)
-        uuid = same_uuid(obj.uuid)
+        uuid = canonical_uuid(obj.uuid)
         properties = copy.deepcopy({k: v for k, v in obj.properties.items() if v is not None})
         vectors = {name: _as_float32(vector) for name, vector in obj.vectors.items()}
         before = shard.objects.get(uuid)
@@ -96,7 +88,7 @@ class MemoryCollection:
 
     def remove(self, uuids: Iterable[str], tenant: str | None) -> None:
         shard = self.shard(tenant)
-        for uuid in map(same_uuid, uuids):
+        for uuid in map(canonical_uuid, uuids):
             shard.objects.pop(uuid, None)
             shard.unindexed.discard(uuid)
 

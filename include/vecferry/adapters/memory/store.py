@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from vecferry.adapters.memory import ranking
-from vecferry.adapters.memory.collection import READ_ONLY, READY, MemoryCollection, same_uuid
+from vecferry.adapters.memory.collection import READ_ONLY, READY, MemoryCollection
+from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import StoredObject, Vector
 from vecferry.errors import BadInput, Conflict, NotFound, NotWritten, VecferryError
 from vecferry.ports import SearchHit, SearchQuery
@@ -130,7 +131,7 @@ class MemoryStore:
 
         def effect() -> dict[str, StoredObject]:
             objects = self._of(collection).shard(tenant).objects
-            return {u: copy.deepcopy(objects[u]) for u in map(same_uuid, uuids) if u in objects}
+            return {u: copy.deepcopy(objects[u]) for u in map(canonical_uuid, uuids) if u in objects}
 
         return self._call("read", collection, effect, uuids=uuids, tenant=tenant)
 
@@ -139,7 +140,7 @@ class MemoryStore:
     ) -> set[str]:
         def effect() -> set[str]:
             found = {obj.uuid for obj in self._of(collection).searchable(vector_name, tenant)}
-            return found & {same_uuid(uuid) for uuid in vectors}
+            return found & {canonical_uuid(uuid) for uuid in vectors}
 
         return self._call("indexed", collection, effect, uuids=tuple(vectors), tenant=tenant)
 
@@ -175,6 +176,8 @@ class MemoryStore:
         self._call("delete", collection, lambda: self._remove(collection, [uuid], tenant), uuids=[uuid], tenant=tenant)
 
     def put_batch(self, collection: str, objects: Sequence[StoredObject], *, timeout_s: float) -> dict[str, str]:
+        if len({canonical_uuid(obj.uuid) for obj in objects}) < len(objects):
+            raise BadInput("an id is twice in one batch", where=collection, next_action="Give each object once.")
         return self._write("put_batch", collection, objects, lambda: self._store_all(collection, objects))
 
     def delete_batch(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, timeout_s: float) -> None:
@@ -188,7 +191,7 @@ class MemoryStore:
     def unindex(self, collection: str, uuid: str, *, tenant: str | None = None) -> None:
         """Stored, and found by no vector search, until it is deleted and put again (protocol rule 12a)."""
         with self._lock:
-            self._of(collection).shard(tenant).unindexed.add(same_uuid(uuid))
+            self._of(collection).shard(tenant).unindexed.add(canonical_uuid(uuid))
 
     # --- effects, under the lock
 
@@ -254,7 +257,7 @@ class MemoryStore:
         return refused
 
     def _merge(self, collection: str, obj: StoredObject) -> bool:
-        before = self._of(collection).shard(obj.tenant).objects.get(same_uuid(obj.uuid))
+        before = self._of(collection).shard(obj.tenant).objects.get(canonical_uuid(obj.uuid))
         if before is None:
             return False
         merged = replace(before, properties={**before.properties, **obj.properties}, vectors={**before.vectors, **obj.vectors})

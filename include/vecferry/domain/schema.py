@@ -1,0 +1,255 @@
+"""The shadow's schema from the live one's raw JSON, what may differ between them, and what is not carried yet."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
+
+from vecferry.domain.objects import STAMPS, UNNAMED
+from vecferry.domain.shadow import ShadowSpec
+from vecferry.errors import BadInput
+
+Schema = Mapping[str, Any]
+
+_KNOWN = frozenset(
+    {
+        *("class", "description", "properties", "moduleConfig", "invertedIndexConfig", "objectTtlConfig"),
+        *("multiTenancyConfig", "replicationConfig", "shardingConfig"),
+        *("vectorConfig", "vectorIndexConfig", "vectorIndexType", "vectorizer"),
+    }
+)
+_PRIMITIVES = frozenset({"text", "int", "number", "boolean", "date", "uuid", "object"})
+_DATA_TYPES = frozenset(
+    {*_PRIMITIVES, *(f"{name}[]" for name in _PRIMITIVES), "blob", "geoCoordinates", "phoneNumber"} | {"string", "string[]"}
+)
+_QUANTISERS = ("bq", "pq", "rq", "sq")
+_SERVER_SETS = "trackDefaultQuantization"
+
+
+class SettingRow(TypedDict):
+    """One setting by its dotted name; ``why`` says why the two may differ, or what the shadow should have."""
+
+    setting: str
+    live: Any
+    shadow: Any
+    allowed: bool
+    why: str
+
+
+def stamp_properties(vectorizers: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Filterable, not searchable, and tokenization ``field``: with ``word``, Equal matches the names of other models."""
+    definition: dict[str, Any] = {
+        "dataType": ["text"],
+        "tokenization": "field",
+        "indexFilterable": True,
+        "indexSearchable": False,
+        "indexRangeFilters": False,
+    }
+    if vectorizers:
+        definition["moduleConfig"] = {name: {"skip": True, "vectorizePropertyName": False} for name in vectorizers}
+    return [{"name": name, **copy.deepcopy(definition)} for name in STAMPS]
+
+
+def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | None = None) -> dict[str, Any]:
+    """The schema to create. Raises ``BadInput`` where the spec's vectors are not exactly the live collection's.
+
+    ``description`` replaces the live one's (``None`` keeps it); it is where a shadow says whose it is.
+    """
+    _same_vectors(live_schema, spec)
+    shadow = copy.deepcopy(dict(live_schema)) | {"class": spec.shadow}
+    if description is not None:
+        shadow["description"] = description
+    own = [p for p in shadow.get("properties") or () if p["name"] not in STAMPS]
+    shadow["properties"] = own + stamp_properties(_vectorizers(shadow))
+    if _multi_tenant(shadow):
+        # The server computes it from the tenants, and refuses a schema that gives it.
+        shadow.pop("shardingConfig", None)
+    _prepare_migrated(shadow, spec)
+    return shadow
+
+
+def schema_differences(live: Schema, shadow: Schema, spec: ShadowSpec) -> list[SettingRow]:
+    """A row per setting of either; ``allowed`` is false wherever the shadow is not what ``shadow_schema`` asks for."""
+    before, after = _flat(live), _flat(shadow)
+    wanted = _flat(shadow_schema(live, spec))
+    settings = sorted(before.keys() | after.keys() | wanted.keys())
+    return [_row(name, before.get(name), after.get(name), wanted.get(name), live, spec) for name in settings]
+
+
+def refusals(live_schema: Schema) -> list[str]:
+    """What this release does not carry, or what would be unsafe, each by its name; empty when there is nothing."""
+    return [
+        *(f"setting {name}: not known to this release" for name in sorted(set(live_schema) - _KNOWN)),
+        *_property_refusals(live_schema.get("properties") or (), ""),
+        *_reserved_refusals(live_schema),
+        *(reason for name, config in _vectors(live_schema).items() for reason in _vector_refusals(name, config)),
+        *_expiry_refusals(live_schema),
+    ]
+
+
+# --- building
+
+
+def _same_vectors(live: Schema, spec: ShadowSpec) -> None:
+    has, wants = set(_vectors(live)), {spec.vector_name, *spec.carried}
+    if has != wants:
+        raise BadInput(
+            f"the collection has the vectors {_names(has)}, the migration names {_names(wants)}",
+            where=spec.live,
+            next_action="Name the migrated vector, and carry all others.",
+        )
+
+
+def _prepare_migrated(shadow: dict[str, Any], spec: ShadowSpec) -> None:
+    """Vectors come from us, so no vectorizer; the distance is said, for the server's default is not every model's."""
+    named = spec.vector_name != UNNAMED
+    config = shadow["vectorConfig"][spec.vector_name] if named else shadow
+    config["vectorizer"] = {"none": {}} if named else "none"
+    index = config.setdefault("vectorIndexConfig", {})
+    index["distance"] = spec.space.distance
+    for part in _dicts_in(index):
+        if "distance" in part:
+            part["distance"] = spec.space.distance
+        if (part.get("pq") or {}).get("segments") and spec.space.dimensions % part["pq"]["segments"]:
+            part["pq"]["segments"] = 0
+        if "skipDefaultQuantization" in part and not _quantised(part):
+            # A server with DEFAULT_QUANTIZATION would quantise the copy of a collection that is not.
+            part["skipDefaultQuantization"] = True
+
+
+def _vectors(schema: Schema) -> dict[str, Schema]:
+    """Name → its part of the schema; a legacy vector's part is the schema itself."""
+    named: dict[str, Schema] = dict(schema.get("vectorConfig") or {})
+    legacy: dict[str, Schema] = {UNNAMED: schema} if schema.get("vectorIndexType") or not named else {}
+    return legacy | named
+
+
+def _vectorizers(schema: Schema) -> list[str]:
+    found = {name for config in _vectors(schema).values() for name in _vectorizers_of(config)}
+    return sorted(found)
+
+
+def _vectorizers_of(config: Schema) -> list[str]:
+    """Legacy: a name; named vectors: a mapping name → settings."""
+    vectorizer = config.get("vectorizer") or "none"
+    names = [vectorizer] if isinstance(vectorizer, str) else list(vectorizer)
+    return [name for name in names if name != "none"]
+
+
+def _multi_tenant(schema: Schema) -> bool:
+    return bool((schema.get("multiTenancyConfig") or {}).get("enabled"))
+
+
+def _quantised(index: Schema) -> bool:
+    return any((index.get(name) or {}).get("enabled") for name in _QUANTISERS)
+
+
+def _dicts_in(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield value
+    for item in list(value.values()):
+        if isinstance(item, dict):
+            yield from _dicts_in(item)
+
+
+def _names(vectors: set[str]) -> str:
+    return ", ".join(sorted(name or "(unnamed)" for name in vectors))
+
+
+# --- comparing
+
+
+def _row(name: str, live: Any, shadow: Any, wanted: Any, live_schema: Schema, spec: ShadowSpec) -> SettingRow:
+    reason = _why_free(name, live_schema)
+    allowed = shadow == wanted or bool(reason)
+    if not allowed:
+        why = f"the shadow should have {wanted!r}"
+    else:
+        why = "" if live == shadow else reason or _why_different(name, spec)
+    return {"setting": name, "live": live, "shadow": shadow, "allowed": allowed, "why": why}
+
+
+def _why_free(name: str, live: Schema) -> str:
+    """Settings whose value in the shadow is not ours to say."""
+    if name == "description":
+        return "says whose the shadow is"
+    if name.endswith(_SERVER_SETS):
+        return "the server sets it"
+    if name.startswith("shardingConfig.") and _multi_tenant(live):
+        return "follows from the tenants"
+    stamp, setting = _stamp_setting(name)
+    if stamp and setting not in stamp_properties()[0]:
+        return "the server's default for a stamp"
+    return ""
+
+
+def _why_different(name: str, spec: ShadowSpec) -> str:
+    if name == "class":
+        return "the shadow's own name"
+    if _stamp_setting(name)[0]:
+        return "a stamp"
+    prefix = f"vectorConfig.{spec.vector_name}." if spec.vector_name != UNNAMED else ""
+    reasons = {"vectorizer": "vectors come from vecferry", "distance": "the new space's distance"}
+    reasons |= {"segments": "must divide the new dimensions", "skipDefaultQuantization": "the copy stays unquantised"}
+    return next((why for part, why in reasons.items() if part in name.removeprefix(prefix)), "the migrated vector")
+
+
+def _stamp_setting(name: str) -> tuple[str, str]:
+    group, _, rest = name.partition(".")
+    prop, _, setting = rest.partition(".")
+    return (prop, setting) if group == "properties" and prop in STAMPS else ("", "")
+
+
+def _flat(schema: Schema) -> dict[str, Any]:
+    return dict(_flattened(schema, ""))
+
+
+def _flattened(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Dotted names; properties by their name, not their place; null is the same as absent."""
+    if isinstance(value, Mapping) and (value or not prefix):
+        for key, item in value.items():
+            yield from _flattened(item, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(value, list) and value and all(isinstance(item, Mapping) and "name" in item for item in value):
+        for item in value:
+            rest = {key: setting for key, setting in item.items() if key != "name"}
+            yield from _flattened(rest, f"{prefix}.{item['name']}")
+    elif value is not None and value != [] and value != "":
+        yield prefix, value
+
+
+# --- refusing
+
+
+def _property_refusals(properties: Sequence[Schema], prefix: str) -> Iterator[str]:
+    for prop in properties:
+        name, kind = f"{prefix}{prop['name']}", prop["dataType"][0]
+        if kind[:1].isupper():
+            yield f"property {name}: a cross-reference (to {', '.join(prop['dataType'])}) is not carried yet"
+        elif kind not in _DATA_TYPES:
+            yield f"property {name}: the data type {kind} is not known to this release"
+        yield from _property_refusals(prop.get("nestedProperties") or (), f"{name}.")
+
+
+def _reserved_refusals(schema: Schema) -> Iterator[str]:
+    """A live collection that was once a shadow has our stamps already; the same names of another make are the user's."""
+    ours = {stamp["name"]: stamp for stamp in stamp_properties()}
+    for prop in schema.get("properties") or ():
+        stamp = ours.get(prop["name"])
+        if stamp and any(prop.get(key) != stamp[key] for key in ("dataType", "tokenization", "indexSearchable")):
+            yield f"property {prop['name']}: the name is reserved for a stamp"
+
+
+def _vector_refusals(name: str, config: Schema) -> Iterator[str]:
+    label, index = f"vector {name or '(unnamed)'}", config.get("vectorIndexConfig") or {}
+    for vectorizer in _vectorizers_of(config):
+        yield f"{label}: the server-side vectorizer {vectorizer} is not carried yet"
+    if (index.get("multivector") or {}).get("enabled"):
+        yield f"{label}: multi-vectors are not carried yet"
+    if index.get("skip"):
+        yield f"{label}: it is not indexed (skip), so nothing could be searched or judged"
+
+
+def _expiry_refusals(schema: Schema) -> Iterator[str]:
+    expiry = schema.get("objectTtlConfig") or {}
+    if expiry.get("enabled") and str(expiry.get("deleteOn", "")).startswith("_"):
+        yield f"objectTtlConfig: an expiry by {expiry['deleteOn']} runs differently for copies, whose times are new"
