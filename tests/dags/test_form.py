@@ -1,0 +1,70 @@
+"""A value out of range is refused before there is a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
+
+from vecferry.airflow import embedding_migration_dag
+
+GOOD = {"collection": "Docs", "to_model": "openai/text-embedding-3-large"}
+
+
+def _checked(conf: dict[str, Any], dag: DAG | None = None) -> dict[str, Any]:
+    """As Airflow does it for a run's conf."""
+    params = (dag or embedding_migration_dag()).params
+    for name, value in conf.items():
+        params[name] = value
+    return params.validate()
+
+
+def test_the_form_is_filled_by_collection_and_model_alone() -> None:
+    params = _checked(GOOD)
+    assert params["percents"] == [5, 25, 100]
+    assert params["approvals"] is True
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"collection": ""},
+        {"to_model": "large"},
+        {"percents": [50, 100]},
+        {"percents": [5, 25]},
+        {"percents": [5, 5, 100]},
+        {"percents": []},
+        {"budget_usd": 0},
+        {"deadline": "next week"},
+        {"soak_minutes": -1},
+        {"margin": 0},
+        {"margin": 1},
+        {"chunk_concurrency": 0},
+        {"chunk_concurrency": 5},
+        {"approvals": "yes"},
+    ],
+    ids=str,
+)
+def test_a_value_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ParamValidationError):
+        _checked(GOOD | wrong)
+
+
+@pytest.mark.parametrize("missing", ["collection", "to_model"])
+def test_without_a_default_collection_and_model_must_be_given(missing: str) -> None:
+    with pytest.raises(ParamValidationError):
+        _checked({name: value for name, value in GOOD.items() if name != missing})
+
+
+def test_the_dag_file_sets_how_many_chunks_the_form_accepts() -> None:
+    dag = embedding_migration_dag(defaults={"chunk_concurrency": 12})
+    assert _checked(GOOD | {"chunk_concurrency": 12}, dag)["chunk_concurrency"] == 12
+
+
+def test_every_field_has_a_title_and_a_section() -> None:
+    params = embedding_migration_dag().params
+    for name in params:
+        assert params.get_param(name).schema["title"], name
+        assert params.get_param(name).schema["section"], name
