@@ -184,7 +184,11 @@ class Router:
             timings=self._timings,
         )
         self._writing = Writing(
-            dual_writer=self._dual_writer, store=self._store, embedders=self._embedders, timings=self._timings
+            dual_writer=self._dual_writer,
+            store=self._store,
+            embedders=self._embedders,
+            clock=self._clock,
+            timings=self._timings,
         )
         self._searching = Searching(
             membership=self._membership,

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from vecferry.domain.objects import StoredObject, canonical_json
+from vecferry.domain.objects import STAMP_AT, STAMP_SKIPPED, StoredObject, canonical_json
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Snapshot
+from vecferry.domain.shadow import stamps
 from vecferry.domain.timing import Timings
 from vecferry.errors import BadInput, NotFound, NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
-from vecferry.ports import Embedders, Purpose, Refused, VectorStore
+from vecferry.ports import Clock, Embedders, Purpose, Refused, VectorStore
 from vecferry.router.dual_writer import DualWriter, Sending
 from vecferry.router.results import Receipt
 from vecferry.router.validation import checked_properties, checked_uuid, checked_vector
@@ -24,10 +25,13 @@ _MAX_REREADS = 5
 class Writing:
     """The write half of a Router. The application's timeout bounds holding, embedding and sending together."""
 
-    def __init__(self, *, dual_writer: DualWriter, store: VectorStore, embedders: Embedders, timings: Timings) -> None:
+    def __init__(
+        self, *, dual_writer: DualWriter, store: VectorStore, embedders: Embedders, clock: Clock, timings: Timings
+    ) -> None:
         self._dual = dual_writer
         self._store = store
         self._embedders = embedders
+        self._clock = clock
         self._timings = timings
 
     def put(
@@ -127,7 +131,7 @@ class Writing:
         found = checked_vector(pin, vector) if vector is not None else None
         if found is None:
             (found,) = self._embed(pin, [checked], timeout_s)
-        return StoredObject(key, checked, {pin.vector_name: found}, tenant)
+        return self._stamped(pin, StoredObject(key, checked, {pin.vector_name: found}, tenant))
 
     def _complete_many(
         self,
@@ -139,7 +143,8 @@ class Writing:
     ) -> list[StoredObject]:
         checked = [checked_properties(pin, p, complete=True) for p in properties]
         vectors = self._embed(pin, checked, timeout_s)
-        return [StoredObject(key, p, {pin.vector_name: v}, tenant) for key, p, v in zip(keys, checked, vectors, strict=True)]
+        objects = (StoredObject(key, p, {pin.vector_name: v}, tenant) for key, p, v in zip(keys, checked, vectors, strict=True))
+        return [self._stamped(pin, obj) for obj in objects]
 
     def _merged(self, pin: Pin, key: str, changes: Mapping[str, Any], tenant: str | None, timeout_s: float) -> StoredObject:
         """The changes with the vector that the object must have once they are merged."""
@@ -150,7 +155,18 @@ class Writing:
         vectors = dict(current.vectors)
         if pin.recipe.text_of(after) != pin.recipe.text_of(current.properties) or pin.vector_name not in vectors:
             (vectors[pin.vector_name],) = self._embed(pin, [after], timeout_s)
-        return StoredObject(key, dict(changes), vectors, tenant)
+        stamps = self._stamps(pin, StoredObject(key, after, vectors, tenant))
+        return StoredObject(key, {**changes, **stamps}, vectors, tenant)
+
+    def _stamped(self, pin: Pin, obj: StoredObject) -> StoredObject:
+        return replace(obj, properties={**obj.properties, **self._stamps(pin, obj)})
+
+    def _stamps(self, pin: Pin, obj: StoredObject) -> dict[str, str]:
+        """A collection that was a shadow once keeps saying what is in it."""
+        if not pin.stamped:
+            return {}
+        carried = tuple(sorted(name for name in obj.vectors if name != pin.vector_name))
+        return stamps(pin.space, pin.recipe, obj, carried=carried, at=self._clock.now()) | {STAMP_SKIPPED: ""}
 
     def _embed(self, pin: Pin, properties: Sequence[Mapping[str, Any]], timeout_s: float) -> list[tuple[float, ...]]:
         """With the live model; nothing has been written yet, so a failure is ``NotWritten``."""
@@ -216,7 +232,7 @@ def _no_such(pin: Pin, key: str) -> NotFound:
 
 
 def _same_content(sent: StoredObject, stored: StoredObject) -> bool:
-    wanted = {k: v for k, v in sent.properties.items() if v is not None}
+    wanted = {k: v for k, v in sent.properties.items() if v is not None and k != STAMP_AT}
     return canonical_json(wanted) == canonical_json({k: stored.properties.get(k) for k in wanted})
 
 
