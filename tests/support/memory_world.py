@@ -24,9 +24,7 @@ from vecferry.router import Router
 
 OLD = ModelCard("openai", "old-model", "openai", 64)
 NEW = ModelCard("cohere", "new-model", "cohere", 64, usd_per_million_tokens=1.0)
-WORDS = (
-    "river stone cloud forest harbour winter lantern bridge meadow engine copper signal orchard valley".split()  # noqa: SIM905
-)
+WORDS = [
     "river",
     "stone",
     "cloud",
