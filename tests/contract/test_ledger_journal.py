@@ -28,7 +28,7 @@ def _open(case: LedgerCase, *keys: str, owner: str = "w1", kind: RowKind = RowKi
 def test_a_row_is_there_when_open_rows_returns(case: LedgerCase) -> None:
     [row] = case.ledger.open_rows("m1", ["k"], tenant="t", owner="w1", kind=RowKind.WRITE)
     assert (row.migration_id, row.tenant, row.key, row.owner, row.kind) == ("m1", "t", "k", "w1", RowKind.WRITE)
-    assert case.another().rows("m1", limit=10) == [replace(row, age_s=pytest.approx(0, abs=5))]
+    assert [replace(seen, age_s=0.0) for seen in case.another().rows("m1", limit=10)] == [row]
 
 
 def test_each_operation_on_a_key_has_a_row_of_its_own(case: LedgerCase) -> None:
@@ -144,7 +144,8 @@ def test_the_oldest_row_tells_how_far_the_shadow_is_behind(case: LedgerCase) -> 
     _open(case, "b")
     assert case.ledger.oldest_row_age_s("m1") == pytest.approx(20, abs=5)
     snapshot = case.ledger.snapshot("Docs")
-    assert (snapshot.journal_rows, snapshot.oldest_row_age_s) == (2, pytest.approx(20, abs=5))
+    assert snapshot.journal_rows == 2
+    assert snapshot.oldest_row_age_s == pytest.approx(20, abs=5)
     case.ledger.close_rows(rows)
     assert case.ledger.oldest_row_age_s("m1") == pytest.approx(0, abs=5)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import sqlalchemy
 
@@ -28,7 +28,14 @@ NEW = EmbeddingSpace("sandbox", "sandbox-char-2", 384)
 RECIPE = TextRecipe(("title", "body"))
 PIN = Pin("Docs", "Docs_v1", OLD, RECIPE)
 NEW_PIN = Pin("Docs", "Docs_v2", NEW, RECIPE)
-WHO = {"who": "tester", "why": "a test"}
+
+
+class By(TypedDict):
+    who: str
+    why: str
+
+
+WHO: By = {"who": "tester", "why": "a test"}
 
 
 def planned(migration_id: str = "m1", *, shadow: str = "Docs_v2", pin: Pin = PIN) -> Migration:

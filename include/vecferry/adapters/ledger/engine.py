@@ -63,7 +63,7 @@ def _sqlite(url: URL, clock: Clock) -> Engine:
     made_folder(url)
     engine = create_engine(
         url,
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        connect_args={"check_same_thread": False} | ({} if "timeout" in url.query else {"timeout": BUSY_TIMEOUT_S}),
         pool_size=5,
         max_overflow=15,
         pool_timeout=BUSY_TIMEOUT_S,

@@ -10,6 +10,7 @@ from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from vecferry.adapters.ledger.database_clock import now
 from vecferry.adapters.ledger.given_rows import keys_relation, tokens_relation
+from vecferry.adapters.ledger.routing_turn import my_turn
 from vecferry.adapters.ledger.tables import journal, routing
 from vecferry.domain.routing import Mode
 
@@ -26,7 +27,8 @@ def open_statement(dialect: str) -> ReturningInsert[Any]:
     frozen = (routing.c.mode == Mode.FREEZE.value) & bindparam("freeze_too", type_=Boolean)
     allowed = or_(routing.c.mode == Mode.DUAL.value, frozen)
     ours = routing.c.migration_id == bindparam("migration_id", type_=Text)
-    lock = select(routing.c.migration_id).where(ours, allowed).with_for_update(read=True).subquery("open_routing")
+    turn = my_turn(shared=True)
+    lock = select(routing.c.migration_id).where(turn, ours, allowed).with_for_update(read=True).subquery("open_routing")
     given = keys_relation(dialect)
     bound = {name: bindparam(name, type_=Text) for name in ("tenant", "owner", "token", "kind")}
     chosen = select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,17 +21,25 @@ if TYPE_CHECKING:
 
     from vecferry.adapters.ledger.sql_ledger import SqlLedger
 
-HEAD = "0001"
-"""The revision that this package works with; a test holds it equal to Alembic's head, which costs 0.1 s to ask."""
+
+@dataclass(frozen=True)
+class Revisions:
+    """Alembic's folder and its newest revision: the one that the code works with."""
+
+    folder: Path
+    head: str
+
+
+SHIPPED = Revisions(Path(__file__).parent / "migrations", head="0001")
+"""A test holds ``head`` equal to what Alembic finds in the folder, which costs 0.1 s to ask."""
 
 VERSION_TABLE = "vecferry_ledger_version"
 """Not Alembic's default name: Airflow's own database has that one."""
 
-REVISIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7665636665727279  # "vecferry", for pg_advisory_xact_lock
 
 
-def open_ledger(url: str, *, clock: Clock | None = None) -> SqlLedger:
+def open_ledger(url: str, *, clock: Clock | None = None, revisions: Revisions = SHIPPED) -> SqlLedger:
     """The ledger at ``url``. An empty database gets the tables; an older or a newer one raises ``BadInput``."""
     from vecferry.adapters.ledger.sql_ledger import SqlLedger
 
@@ -38,41 +47,41 @@ def open_ledger(url: str, *, clock: Clock | None = None) -> SqlLedger:
     try:
         current = database.read(_revision)
         if current is None:
-            database.write(lambda connection: _make(connection, database.where))
-        elif current != HEAD:
-            raise _refusal(current, database.where)
+            database.write(lambda connection: _make(connection, database.where, revisions))
+        elif current != revisions.head:
+            raise _refusal(current, database.where, revisions)
     except BaseException:
         database.close()
         raise
     return SqlLedger(database)
 
 
-def upgrade(url: str) -> tuple[str | None, str]:
+def upgrade(url: str, *, revisions: Revisions = SHIPPED) -> tuple[str | None, str]:
     """Brings the database at ``url`` to this package's revision; returns (before, after). Raises ``BadInput`` if newer."""
     database = Database(make_engine(parsed(url), SystemClock()))
     try:
-        return database.write(lambda connection: _upgrade(connection, database.where))
+        return database.write(lambda connection: _upgrade(connection, database.where, revisions))
     finally:
         database.close()
 
 
-def _upgrade(connection: Connection, where: str) -> tuple[str | None, str]:
+def _upgrade(connection: Connection, where: str, revisions: Revisions) -> tuple[str | None, str]:
     _one_at_a_time(connection)
     before = _revision(connection)
     if before is None:
         _refuse_foreign_tables(connection, where)
-    elif before not in _known():
-        raise _refusal(before, where)
-    _run_revisions(connection)
-    return before, HEAD
+    elif before not in _known(revisions):
+        raise _refusal(before, where, revisions)
+    _run(connection, revisions)
+    return before, revisions.head
 
 
-def _make(connection: Connection, where: str) -> None:
+def _make(connection: Connection, where: str, revisions: Revisions) -> None:
     """Two processes may find the same database empty: the second one finds it made."""
     _one_at_a_time(connection)
     if _revision(connection) is None:
         _refuse_foreign_tables(connection, where)
-        _run_revisions(connection)
+        _run(connection, revisions)
 
 
 def _one_at_a_time(connection: Connection) -> None:
@@ -97,37 +106,37 @@ def _refuse_foreign_tables(connection: Connection, where: str) -> None:
         )
 
 
-def _refusal(current: str, where: str) -> BadInput:
-    if current in _known():
+def _refusal(current: str, where: str, revisions: Revisions) -> BadInput:
+    if current in _known(revisions):
         return BadInput(
-            f"the ledger is at revision {current}, this vecferry works with {HEAD}",
+            f"the ledger is at revision {current}, this vecferry works with {revisions.head}",
             where=where,
-            next_action="Run `vecferry ledger upgrade` when no older vecferry uses it any more.",
+            next_action="Stop what still runs the older vecferry, then run `vecferry ledger upgrade`.",
         )
     return BadInput(
-        f"the ledger is at revision {current}, which is newer than {HEAD}, the one that this vecferry works with",
+        f"the ledger is at revision {current}, which is newer than {revisions.head}, the one that this vecferry works with",
         where=where,
         next_action="Upgrade vecferry here; the ledger was left as it is.",
     )
 
 
-def _known() -> frozenset[str]:
+def _known(revisions: Revisions) -> frozenset[str]:
     from alembic.script import ScriptDirectory
 
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config(revisions)).walk_revisions())
 
 
-def _run_revisions(connection: Connection) -> None:
+def _run(connection: Connection, revisions: Revisions) -> None:
     from alembic import command
 
-    config = _config()
+    config = _config(revisions)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def _config() -> Config:
+def _config(revisions: Revisions) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(REVISIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(revisions.folder).replace("%", "%%"))
     return config

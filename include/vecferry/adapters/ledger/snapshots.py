@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, literal, select
+from sqlalchemy import Connection, Select, Subquery, bindparam, func, select, true
 
 from vecferry.adapters.ledger import codec, refusals
 from vecferry.adapters.ledger.database_clock import now
@@ -19,22 +19,29 @@ COUNTED_ROWS = 100_001
 
 
 def _query() -> Select[Any]:
-    of_migration = journal.c.migration_id == migrations.c.id
-    some = select(literal(1).label("row")).where(of_migration).limit(COUNTED_ROWS).correlate(migrations).subquery()
-    oldest = select(journal.c.opened_at).where(of_migration).order_by(journal.c.id).limit(1)
+    behind = _journal_of_active()
     return (
         select(
             pins.c.document,
             *(column.label(f"routing_{column.name}") for column in routing.c),
             *(column.label(f"migration_{column.name}") for column in migrations.c),
-            select(func.count()).select_from(some).scalar_subquery().label("journal_rows"),
-            oldest.correlate(migrations).scalar_subquery().label("oldest"),
+            behind.c.journal_rows,
+            behind.c.oldest,
             now().label("now"),
         )
         .join(routing, routing.c.pin == pins.c.name)
         .join(migrations, (migrations.c.pin == pins.c.name) & is_active, isouter=True)
+        .join(behind, true())
         .where(pins.c.name == bindparam("pin"))
     )
+
+
+def _journal_of_active() -> Subquery:
+    """How many rows the pin's active migration has, and since when: one row, from one pass over the index."""
+    active = (migrations.c.pin == bindparam("pin")) & is_active
+    rows = select(journal.c.opened_at).join(migrations, migrations.c.id == journal.c.migration_id).where(active)
+    some = rows.limit(COUNTED_ROWS).subquery()
+    return select(func.count().label("journal_rows"), func.min(some.c.opened_at).label("oldest")).subquery("behind")
 
 
 _QUERY = _query()

@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from vecferry.adapters.ledger import refusals
 from vecferry.adapters.ledger.database_clock import now
+from vecferry.adapters.ledger.routing_turn import my_turn
 from vecferry.adapters.ledger.tables import pins, routing, routing_versions
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.routing import Mode, Routing
@@ -29,7 +30,8 @@ def locked(connection: Connection, pin: str, *, shared: bool = False) -> Routing
 
     On SQLite the transaction itself (BEGIN IMMEDIATE) is the lock.
     """
-    return _current(connection, select(routing).where(routing.c.pin == pin).with_for_update(read=shared), pin)
+    query = select(routing).where(my_turn(shared=shared), routing.c.pin == pin)
+    return _current(connection, query.with_for_update(read=shared), pin)
 
 
 def current(connection: Connection, pin: str) -> Routing:
