@@ -4,10 +4,11 @@ import threading
 import pytest
 
 from vecferry.adapters.embedders.api import MaybeBilled
-from vecferry.adapters.embedders.budget import Budget, Payer, backfill_budget_usd
+from vecferry.adapters.embedders.budget import Budget, Payer
 from vecferry.adapters.embedders.query_spending import QuerySpending
 from vecferry.adapters.embedders.spending import LedgerSpending
 from vecferry.adapters.memory.clock import ManualClock
+from vecferry.domain.budget import backfill_budget_usd
 from vecferry.domain.catalogue import ModelCard
 from vecferry.errors import Paused, Retryable
 from vecferry.ports import Purpose

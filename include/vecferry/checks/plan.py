@@ -1,4 +1,4 @@
-"""The plan: cost ≤ budget, finish ≤ deadline, texts ≤ the model's limit, dimensions and distance known, one space in live."""
+"""The plan: cost ≤ budget (less what dual-write keeps), finish ≤ deadline, texts ≤ the limit, dimensions and distance known."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from vecferry.checks.expectations import expectation_classes, run_suite
 from vecferry.checks.verdict_of import verdict_of
+from vecferry.domain.budget import backfill_budget_usd
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.verdicts import Verdict
 from vecferry.ports import Ports
@@ -37,7 +38,7 @@ def _row(ports: Ports, migration: Migration) -> dict[str, Any]:
     return {
         "objects": plan.get("objects"),
         "cost_usd": plan.get("cost_usd") if high is None else high,
-        "budget_usd": options.get("budget_usd") or _NO_LIMIT,
+        "budget_usd": backfill_budget_usd(options["budget_usd"]) if options.get("budget_usd") else _NO_LIMIT,
         "total_hours": plan.get("total_hours"),
         "deadline_hours": _hours_until(plan.get("starts_at"), options.get("deadline")),
         "overlong_unhandled": plan.get("overlong") if options.get("overlong") == "fail" else 0,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vecferry.domain.budget import backfill_budget_usd
 from vecferry.ports import Clock, Ledger, Purpose
-
-WRITE_RESERVE = 0.1
-"""This share of a budget is for dual-write alone: backfill must not leave the application's writes without vectors."""
 
 READ_AGAIN_S = 10.0
 
@@ -16,11 +14,6 @@ READ_AGAIN_S = 10.0
 class Payer:
     pin: str
     migration_id: str | None
-
-
-def backfill_budget_usd(budget_usd: float) -> float:
-    """What everything but dual-write may spend of a migration's budget; a plan's cost has to fit in here."""
-    return budget_usd * (1 - WRITE_RESERVE)
 
 
 class Budget:
