@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -48,7 +48,7 @@ def stamp_properties(vectorizers: Sequence[str] = ()) -> list[dict[str, Any]]:
     }
     if vectorizers:
         definition["moduleConfig"] = {name: {"skip": True, "vectorizePropertyName": False} for name in vectorizers}
-    return [{"name": name, **copy.deepcopy(definition)} for name in STAMPS]
+    return [{"name": name, **definition} for name in STAMPS]
 
 
 def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | None = None) -> dict[str, Any]:
@@ -57,7 +57,8 @@ def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | N
     ``description`` replaces the live one's (``None`` keeps it); it is where a shadow says whose it is.
     """
     _same_vectors(live_schema, spec)
-    shadow = copy.deepcopy(dict(live_schema)) | {"class": spec.shadow}
+    # By value: ``deepcopy`` would keep a part that two vectors share shared, and change both.
+    shadow: dict[str, Any] = json.loads(json.dumps(live_schema)) | {"class": spec.shadow}
     if description is not None:
         shadow["description"] = description
     own = [p for p in shadow.get("properties") or () if p["name"] not in STAMPS]

@@ -11,6 +11,8 @@ from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
 from vecferry.errors import BadInput
 
+_EXACT_INTEGERS = 2**53
+
 
 def to_rest(collection: str, obj: StoredObject) -> dict[str, Any]:
     """Everything explicit: a vector left out of a put would be erased, and on some schemas made up by the server."""
@@ -29,7 +31,7 @@ def from_rest(body: Mapping[str, Any], tenant: str | None) -> StoredObject:
     vectors = {name: as_float32(vector, name) for name, vector in (body.get("vectors") or {}).items()}
     if body.get("vector"):
         vectors[UNNAMED] = as_float32(body["vector"], UNNAMED)
-    return StoredObject(body["id"], without_nulls(body.get("properties") or {}), vectors, tenant)
+    return StoredObject(body["id"], _tidied(body.get("properties") or {}), vectors, tenant)
 
 
 def as_float32(vector: Sequence[float], name: str) -> Vector:
@@ -48,8 +50,14 @@ def to_float32_bytes(vector: Vector) -> bytes:
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def without_nulls(value: Any) -> Any:
-    """Null and absent are the same to the server; inside nested objects REST prints the nulls."""
-    if isinstance(value, Mapping):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+def _tidied(value: Any) -> Any:
+    """Without nulls, which REST prints inside nested objects, and with large integers as the floats that they are.
+
+    The server keeps integers as float64 and REST prints the shortest decimal that reads back as the same float; the one
+    for −2**63 is outside of the range that the server would take again.
+    """
+    if isinstance(value, dict):
+        return {key: _tidied(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_tidied(item) for item in value]
+    return int(float(value)) if type(value) is int and abs(value) >= _EXACT_INTEGERS else value

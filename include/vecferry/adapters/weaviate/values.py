@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-_EXACT_INTEGERS = 2**53
 _GO_PLAIN_NUMBERS = 1e21
 """Below this Go prints a float without an exponent, so that JSON reads it as an integer."""
 
@@ -34,14 +32,8 @@ def _list(message: Any) -> list[Any]:
     return _LISTS[kind](getattr(message, kind).values)
 
 
-def _integer(number: int) -> int:
-    # The server keeps integers as float64 and REST prints the shortest decimal that reads back as the same float.
-    return number if abs(number) < _EXACT_INTEGERS else int(Decimal(repr(float(number))))
-
-
 def _number(number: float) -> float | int:
-    whole = number.is_integer() and abs(number) < _GO_PLAIN_NUMBERS
-    return int(Decimal(repr(number))) if whole else number
+    return int(number) if number.is_integer() and abs(number) < _GO_PLAIN_NUMBERS else number
 
 
 def _float32(number: float) -> float | int:
@@ -68,7 +60,6 @@ def _phone(message: Any) -> dict[str, Any]:
 
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "number_value": _number,
-    "int_value": _integer,
     "object_value": properties_of,
     "list_value": _list,
     "geo_value": _geo,
@@ -76,7 +67,7 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
 }
 _LISTS: dict[str, Callable[[Any], list[Any]]] = {
     "number_values": lambda packed: [_number(number) for number in np.frombuffer(packed, dtype="<f8").tolist()],
-    "int_values": lambda packed: [_integer(number) for number in np.frombuffer(packed, dtype="<i8").tolist()],
+    "int_values": lambda packed: np.frombuffer(packed, dtype="<i8").tolist(),
     "object_values": lambda messages: [properties_of(message) for message in messages],
     "text_values": list,
     "bool_values": list,

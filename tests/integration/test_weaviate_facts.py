@@ -1,0 +1,303 @@
+"""What the store depends on in the server itself: where a new version behaves otherwise, this says so first."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from vecferry.adapters.weaviate.store import WeaviateStore
+from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.domain.pins import SearchProfile
+from vecferry.domain.recipe import TextRecipe
+from vecferry.domain.schema import schema_differences, shadow_schema
+from vecferry.domain.shadow import ShadowSpec
+from vecferry.domain.spaces import EmbeddingSpace
+from vecferry.errors import BadInput, NotFound, Retryable, UnknownOutcome
+from vecferry.ports import SearchQuery
+from vecferry.sandbox.wait_until import wait_until
+from vecferry.sandbox.weaviate_server import WeaviateServer
+
+QUORUM = {"consistency_level": "QUORUM"}
+TIMEOUT_S = 20.0
+
+
+@pytest.fixture
+def http(weaviate_server: WeaviateServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=weaviate_server.http_url, trust_env=False, timeout=TIMEOUT_S) as client:
+        yield client
+
+
+@pytest.fixture
+def store(weaviate_server: WeaviateServer) -> Iterator[WeaviateStore]:
+    store = WeaviateStore(weaviate_server.http_url, weaviate_server.grpc_address)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def collection(store: WeaviateStore) -> Iterator[str]:
+    name = f"F{uuid.uuid4().hex[:12]}"
+    store.create({"class": name, "vectorizer": "none", "properties": [{"name": "title", "dataType": ["text"]}]})
+    yield name
+    store.drop(name)
+
+
+def an_id(number: int) -> str:
+    return str(uuid.UUID(int=number))
+
+
+def objects(*numbers: int, **properties: Any) -> list[StoredObject]:
+    return [StoredObject(an_id(n), {"title": f"t{n}", **properties}, {UNNAMED: [n, 1.0]}) for n in numbers]
+
+
+def body_of(collection: str, number: int, title: str) -> dict[str, Any]:
+    return {"class": collection, "id": an_id(number), "properties": {"title": title}, "vector": [1.0, 2.0]}
+
+
+def test_only_a_batch_is_an_upsert(http: httpx.Client, store: WeaviateStore, collection: str) -> None:
+    """Why ``put`` is a batch of one."""
+    path = f"/v1/objects/{collection}/{an_id(1)}"
+    assert http.put(path, params=QUORUM, json=body_of(collection, 1, "a")).status_code == 404
+    assert http.post("/v1/objects", params=QUORUM, json=body_of(collection, 1, "a")).status_code == 200
+    assert http.post("/v1/objects", params=QUORUM, json=body_of(collection, 1, "b")).status_code == 422
+    store.put(collection, objects(1)[0], timeout_s=TIMEOUT_S)
+    assert http.get(path).json()["properties"] == {"title": "t1"}
+
+
+def test_duplicates_in_a_batch_collapse_silently(http: httpx.Client, store: WeaviateStore, collection: str) -> None:
+    """Why ``put_batch`` refuses them."""
+    twice = {"objects": [body_of(collection, 1, "a"), body_of(collection, 1, "b")]}
+    answers = http.post("/v1/batch/objects", params=QUORUM, json=twice).json()
+    assert [answer["result"]["status"] for answer in answers] == ["SUCCESS", "SUCCESS"]
+    assert store.count(collection) == 1
+
+
+def test_a_missing_object_and_a_missing_collection_answer_alike(http: httpx.Client, collection: str) -> None:
+    """Why a 404 counts as absence only after the schema was found."""
+    answers = [http.get(f"/v1/objects/{name}/{an_id(7)}") for name in (collection, "Nowhere")]
+    assert [(answer.status_code, answer.content) for answer in answers] == [(404, b""), (404, b"")]
+
+
+def test_a_query_without_a_limit_is_cut_silently(http: httpx.Client, store: WeaviateStore, collection: str) -> None:
+    """Why every request says its limit."""
+    store.put_batch(collection, objects(*range(1, 301)), timeout_s=TIMEOUT_S)
+    assert len(http.get("/v1/objects", params={"class": collection}).json()["objects"]) < 300
+
+
+def test_groups_are_cut_silently_and_per_shard(http: httpx.Client, store: WeaviateStore) -> None:
+    """Why stamp counts ask for far more groups than there can be, and refuse a full answer."""
+    name = f"F{uuid.uuid4().hex[:12]}"
+    prop = {"name": "model", "dataType": ["text"], "tokenization": "field"}
+    store.create({"class": name, "vectorizer": "none", "properties": [prop], "shardingConfig": {"desiredCount": 3}})
+    try:
+        rows = [StoredObject(an_id(n), {"model": f"m{n % 250}"}) for n in range(1, 1_001)]
+        store.put_batch(name, rows, timeout_s=TIMEOUT_S)
+        query = '{Aggregate{NAME(groupBy:["model"]){meta{count}}}}'.replace("NAME", name)
+        groups = http.post("/v1/graphql", json={"query": query}).json()["data"]["Aggregate"][name]
+        assert sum(group["meta"]["count"] for group in groups) < 1_000
+        assert store.stamp_counts(name, "model") == {f"m{n}": 4 for n in range(250)}
+    finally:
+        store.drop(name)
+
+
+def test_writes_are_read_at_once(store: WeaviateStore, collection: str) -> None:
+    for number in range(1, 60):
+        [obj] = objects(number)
+        store.put(collection, obj, timeout_s=TIMEOUT_S)
+        ids = [an_id(n) for n in range(1, number + 3)]
+        assert len(store.read(collection, ids)) == number
+        assert set(store.read(collection, [obj.uuid])) == {obj.uuid}
+        assert store.keys(collection, after=an_id(number - 1) if number > 1 else "", until=an_id(99), limit=5) == [obj.uuid]
+
+
+def test_auto_schema_is_off_so_a_dropped_collection_stays_dropped(store: WeaviateStore, collection: str) -> None:
+    alias = f"A{uuid.uuid4().hex[:12]}"
+    store.set_alias(alias, collection)
+    store.drop(collection)
+    for name in (collection, alias):
+        with pytest.raises(NotFound):
+            store.put(name, objects(1)[0], timeout_s=TIMEOUT_S)
+    assert collection not in store.collections()
+
+
+def test_an_explicit_vector_is_kept_as_it_was_given(store: WeaviateStore, collection: str) -> None:
+    """Cosine collections normalise in the index only; a carried vector must not change."""
+    obj = StoredObject(an_id(1), {}, {UNNAMED: [3.0, 4.0]})
+    store.put(collection, obj, timeout_s=TIMEOUT_S)
+    assert store.read(collection, [obj.uuid])[obj.uuid].vectors[UNNAMED] == (3.0, 4.0)
+
+
+def test_the_vendor_client_sees_the_same_collection(store: WeaviateStore, collection: str) -> None:
+    from weaviate.classes.query import Filter
+
+    store.put_batch(collection, objects(1, 2, 3), timeout_s=TIMEOUT_S)
+    native = store.native(collection)
+    hits = native.query.hybrid("t2", vector=[2.0, 1.0], limit=3, filters=Filter.by_property("title").equal("t2"))
+    assert [str(hit.uuid) for hit in hits.objects] == [an_id(2)]
+    assert store.native(collection).aggregate.over_all().total_count == 3
+
+
+def test_every_form_of_filter_means_the_same(store: WeaviateStore, collection: str) -> None:
+    from weaviate.classes.query import Filter
+
+    store.put_batch(collection, objects(1, 2, 3), timeout_s=TIMEOUT_S)
+    equal = {"path": ["title"], "operator": "Equal", "valueText": "t2"}
+    forms: list[Any] = [
+        {"title": "t2"},
+        Filter.by_property("title").equal("t2"),
+        equal,
+        {"operator": "And", "operands": [equal, {"path": ["id"], "operator": "NotEqual", "valueText": an_id(3)}]},
+        {"operator": "Or", "operands": [equal, {"path": ["title"], "operator": "Equal", "valueText": "none"}]},
+    ]
+    for filters in forms:
+        query = SearchQuery("", [1.0, 1.0], SearchProfile(), UNNAMED, filters=filters)
+        assert [hit.uuid for hit in store.search(collection, query, timeout_s=TIMEOUT_S)] == [an_id(2)], filters
+    for wrong in ("title = 2", 7, {"operator": "Sounds", "path": ["title"], "valueText": "x"}):
+        query = SearchQuery("", [1.0, 1.0], SearchProfile(), UNNAMED, filters=wrong)
+        with pytest.raises(BadInput, match="filter"):
+            store.search(collection, query, timeout_s=TIMEOUT_S)
+
+
+def test_a_wrong_search_is_refused_and_says_why(store: WeaviateStore, collection: str) -> None:
+    store.put_batch(collection, objects(1, 2, 3), timeout_s=TIMEOUT_S)
+    for query in (
+        SearchQuery("", [1.0, 1.0, 1.0], SearchProfile(), UNNAMED),
+        SearchQuery("", [1.0, 1.0], SearchProfile(), "elsewhere"),
+    ):
+        with pytest.raises(BadInput):
+            store.search(collection, query, timeout_s=TIMEOUT_S)
+
+
+def test_a_timed_out_write_may_still_land(weaviate_server: WeaviateServer, store: WeaviateStore, collection: str) -> None:
+    """The ghost that the whole protocol is about; the outcome is unknown, and the store says so."""
+    many = [StoredObject(an_id(n), {"title": "x" * 200}, {UNNAMED: [float(i) for i in range(300)]}) for n in range(1, 800)]
+    hasty = WeaviateStore(weaviate_server.http_url, weaviate_server.grpc_address)
+    assert hasty.alive()
+    with pytest.raises(UnknownOutcome):
+        hasty.put_batch(collection, many, timeout_s=0.15)
+    hasty.close()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WeaviateServer]:
+    with WeaviateServer(tmp_path / "data", **getattr(request, "param", {})) as server:
+        yield server
+
+
+@pytest.mark.parametrize("own_server", [{"api_key": "the-key"}], indirect=True)
+def test_a_wrong_key_is_bad_input_on_every_road(own_server: WeaviateServer) -> None:
+    right = WeaviateStore(own_server.http_url, own_server.grpc_address, "the-key")
+    right.create({"class": "Docs", "vectorizer": "none"})
+    right.put_batch("Docs", [StoredObject(an_id(n), {}, {UNNAMED: [1.0]}) for n in (1, 2, 3)], timeout_s=TIMEOUT_S)
+    ids = [an_id(n) for n in (1, 2, 3)]
+    assert len(right.read("Docs", ids)) == right.count("Docs") == 3
+    assert right.native("Docs").aggregate.over_all().total_count == 3
+    for key in (None, "another"):
+        wrong = WeaviateStore(own_server.http_url, own_server.grpc_address, key)
+        for call in (
+            lambda store=wrong: store.schema("Docs"),
+            lambda store=wrong: store.read("Docs", ids),
+            lambda store=wrong: store.count("Docs"),
+            lambda store=wrong: store.put("Docs", StoredObject(an_id(4), {}), timeout_s=TIMEOUT_S),
+        ):
+            with pytest.raises(BadInput, match="VECFERRY_WEAVIATE_API_KEY"):
+                call()
+        assert wrong.alive()
+
+
+@pytest.mark.parametrize("own_server", [{"env": {"DEFAULT_QUANTIZATION": "rq-8"}}], indirect=True)
+def test_a_copy_is_not_quantised_by_the_servers_default(own_server: WeaviateServer) -> None:
+    store = WeaviateStore(own_server.http_url, own_server.grpc_address)
+    plain = {"skipDefaultQuantization": True}
+    store.create({"class": "Docs", "vectorizer": "none", "vectorIndexConfig": plain})
+    assert store.schema("Docs")["vectorIndexConfig"]["rq"]["enabled"] is False
+    spec = ShadowSpec("Docs", "Docs_2", TextRecipe(("title",)), EmbeddingSpace("t", "m", 2, distance="dot"))
+    live = store.schema("Docs")
+    live["vectorIndexConfig"]["skipDefaultQuantization"] = False
+    store.create(shadow_schema(live, spec))
+    shadow = store.schema("Docs_2")
+    assert shadow["vectorIndexConfig"]["rq"]["enabled"] is False
+    assert [row for row in schema_differences(live, shadow, spec) if not row["allowed"]] == []
+
+
+@pytest.mark.parametrize("own_server", [{"async_indexing": True}], indirect=True)
+def test_the_index_queue_empties(own_server: WeaviateServer) -> None:
+    store = WeaviateStore(own_server.http_url, own_server.grpc_address)
+    store.create({"class": "Docs", "vectorizer": "none"})
+    vectors = {an_id(n): [float(n), 1.0, 2.0] for n in range(1, 501)}
+    rows = [StoredObject(key, {}, {UNNAMED: vector}) for key, vector in vectors.items()]
+    assert store.put_batch("Docs", rows, timeout_s=TIMEOUT_S) == {}
+    wait_until(lambda: store.index_queue("Docs") == 0, awaited="an empty index queue", deadline_s=60)
+    wait_until(
+        lambda: store.indexed("Docs", vectors, vector_name=UNNAMED) == set(vectors),
+        awaited="all objects in the index",
+        deadline_s=60,
+    )
+
+
+def test_a_server_that_is_killed_and_comes_back_is_found_again(own_server: WeaviateServer) -> None:
+    store = WeaviateStore(own_server.http_url, own_server.grpc_address, timeout_s=2)
+    store.create({"class": "Docs", "vectorizer": "none"})
+    rows = [StoredObject(an_id(n), {}, {UNNAMED: [float(n)]}) for n in range(1, 6)]
+    assert store.put_batch("Docs", rows, timeout_s=TIMEOUT_S) == {}
+    assert store.count("Docs") == 5
+    own_server.kill()
+    assert not store.alive()
+    for read in (lambda: store.read("Docs", [an_id(1)]), lambda: store.count("Docs")):
+        with pytest.raises(Retryable):
+            read()
+    own_server.start()
+    started = time.monotonic()
+    wait_until(lambda: _counts(store), awaited="gRPC to reconnect", deadline_s=10)
+    assert time.monotonic() - started < 5
+    assert len(store.read("Docs", [an_id(n) for n in range(1, 8)])) == 5
+
+
+def _counts(store: WeaviateStore) -> bool:
+    try:
+        return store.count("Docs") == 5
+    except Retryable:
+        return False
+
+
+def test_a_frozen_server_writes_when_it_wakes(own_server: WeaviateServer) -> None:
+    store = WeaviateStore(own_server.http_url, own_server.grpc_address, timeout_s=1)
+    store.create({"class": "Docs", "vectorizer": "none"})
+    store.put("Docs", StoredObject(an_id(1), {}), timeout_s=TIMEOUT_S)
+    own_server.freeze()
+    try:
+        started = time.monotonic()
+        with pytest.raises(UnknownOutcome):
+            store.put("Docs", StoredObject(an_id(2), {}), timeout_s=0.5)
+        assert time.monotonic() - started < 2
+        assert not store.alive()
+    finally:
+        own_server.resume()
+    wait_until(lambda: an_id(2) in _read(store, an_id(2)), awaited="the ghost", deadline_s=15)
+
+
+def _read(store: WeaviateStore, key: str) -> dict[str, StoredObject]:
+    try:
+        return store.read("Docs", [key])
+    except Retryable:
+        return {}
+
+
+def test_read_only_does_not_outlive_a_restart(own_server: WeaviateServer) -> None:
+    """Who closes a collection for good needs more than this: the description, which says where it moved, stays."""
+    store = WeaviateStore(own_server.http_url, own_server.grpc_address)
+    store.create({"class": "Docs", "vectorizer": "none"})
+    store.put("Docs", StoredObject(an_id(1), {}), timeout_s=TIMEOUT_S)
+    store.set_description("Docs", "moved")
+    store.set_read_only("Docs", True)
+    assert set(store.shards("Docs").values()) == {"READONLY"}
+    own_server.restart()
+    wait_until(lambda: store.alive(), awaited="a healthy server", deadline_s=30)
+    assert set(store.shards("Docs").values()) == {"READY"}
+    assert store.schema("Docs")["description"] == "moved"
