@@ -35,6 +35,9 @@ class Misbehaving(ThreadingHTTPServer):
         self.seen: list[str] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that was broken off on purpose is no news."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"

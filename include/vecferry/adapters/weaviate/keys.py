@@ -18,7 +18,7 @@ class Keys:
     def keys(self, collection: str, *, after: str, until: str, limit: int, tenant: str | None = None) -> list[str]:
         after, until, found = after.lower(), until.lower(), []
         if not after:
-            # The cursor starts behind its ``after``, and a scan without one is in order only by luck.
+            # The cursor starts behind its ``after``, and an empty one is no cursor: a listing, whose order is not promised.
             found, after = self._if_stored(collection, FIRST, tenant), FIRST
         if len(found) < limit:
             found += self.page(collection, after=after, limit=limit - len(found), tenant=tenant)
