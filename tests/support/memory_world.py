@@ -59,6 +59,7 @@ LIVE_SCHEMA: dict[str, Any] = {
     "invertedIndexConfig": {},
     "properties": [
         {"name": "body", "dataType": ["text"], "tokenization": "word"},
+        {"name": "title", "dataType": ["text"], "tokenization": "word"},
         {"name": "views", "dataType": ["int"]},
     ],
     "replicationConfig": {"factor": 1},

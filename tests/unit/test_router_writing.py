@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.support.memory_world import NEW, OLD, key_of, make_world, request
 from vecferry.adapters.memory.embedder import vector_of
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.routing import Mode
 from vecferry.domain.shadow import differences
 from vecferry.errors import BadInput, NotFound, NotWritten, Retryable, UnknownOutcome
@@ -235,8 +237,6 @@ def acknowledged(world) -> int:
 
 
 def test_a_held_write_that_runs_out_of_patience_undoes_the_freeze_and_goes_on(world, dual):
-    from dataclasses import replace
-
     world.ports = replace(world.ports, timings=replace(world.ports.timings, freeze_hold_s=0.05))
     router = world.router()
     serving = world.walk_to(dual.id, Phase.SERVING, 100)
@@ -274,3 +274,52 @@ def test_bad_input_is_named_and_nothing_is_written(world, call, text):
 def test_updating_what_does_not_exist_says_so(world):
     with pytest.raises(NotFound, match=f"there is no object {key_of('nobody')}"):
         world.router().update(key_of("nobody"), {"views": 1})
+
+
+def test_an_update_that_crosses_another_ends_with_the_vector_of_the_text_that_stands(world):
+    world.ledger.save_pin(replace(world.ledger.pin("Docs"), recipe=TextRecipe(("body", "title"))), who="t", why="t")
+    router = world.router()
+    crossed = []
+
+    def other_writer(name, collection, call):
+        if name == "merge" and not crossed:
+            crossed.append(True)
+            world.store.merge("Docs", StoredObject(key_of(1), {"title": "lantern"}), timeout_s=1)
+
+    world.store.before = other_writer
+    router.update(key_of(1), {"body": "copper"})
+    assert world.live(1).vectors[UNNAMED] == vector_of(OLD.space, "copper\nlantern")
+
+
+def test_a_failure_after_the_merge_is_unknown_and_never_called_not_written(world, dual):
+    router = world.router()
+
+    def other_writer_then_no_provider(name, collection, call):
+        if name == "merge":
+            world.store.before = undisturbed
+            world.embedders["old-model"].before = down
+
+    def down(method, texts):
+        raise Retryable("the provider went away")
+
+    def other_writer(name, collection, call):
+        if name == "merge":
+            world.store.after = undisturbed
+            world.store.merge("Docs", StoredObject(key_of(1), {"body": "somebody else's"}), timeout_s=1)
+
+    world.store.before = other_writer_then_no_provider
+    world.store.after = other_writer
+    with pytest.raises(UnknownOutcome, match="written, but not with the vector of its text"):
+        router.update(key_of(1), {"views": 3, "body": "copper"})
+    assert len(world.ledger.rows(dual.id, limit=10)) == 1
+
+
+def test_a_router_whose_lease_vanished_registers_and_acknowledges_anew(world):
+    router = world.router()
+    world.ledger.deregister(router._membership.router_id, pin="Docs")
+    world.clock.advance(world.ports.timings.idle_lease_s / 2)
+    router.refresh()
+    router.refresh()
+    (lease,), _ = world.ledger.leases("Docs")
+    assert lease.router_id == router._membership.router_id
+    assert lease.acknowledged_version == world.ledger.snapshot("Docs").routing.version

@@ -74,8 +74,9 @@ class Membership:
             snapshot = self._ledger.renew(
                 self.router_id, pin=self._pin, acknowledged_version=acknowledged, lease_s=wanted_lease_s
             )
-        except Conflict:  # the lease is gone: expired for long, or the ledger was restored
-            snapshot = self._register()
+        except Conflict:  # the lease is gone: expired for long, or the ledger was restored; the next turn acknowledges anew
+            self.operations.adopt(self._register())
+            return
         self.operations.adopt(snapshot)
         self._acknowledged = acknowledged
         self._counts_from(started, wanted_lease_s)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from vecferry.domain.objects import STAMP_AT, STAMP_SKIPPED, StoredObject, canonical_json
+from vecferry.domain.objects import STAMP_AT, STAMP_SKIPPED, StoredObject, Vector, canonical_json
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Snapshot
 from vecferry.domain.shadow import stamps
@@ -20,6 +20,14 @@ from vecferry.router.validation import checked_properties, checked_uuid, checked
 
 Item = tuple[str, Mapping[str, Any]]
 _MAX_REREADS = 5
+
+
+@dataclass(frozen=True)
+class _Merge:
+    """What is merged into an object, and the text that it must have afterwards for the vector to be right."""
+
+    obj: StoredObject
+    text: str | None
 
 
 class Writing:
@@ -66,9 +74,9 @@ class Writing:
         with self._dual.operation(timeout_s) as snapshot:
             pin = snapshot.pin
             changes = checked_properties(pin, properties, complete=False)
-            obj = self._merged(pin, key, changes, tenant, timeout_s)
+            merge = self._merge_of(pin, self._read_one(pin, key, tenant), changes, timeout_s)
             with self._dual.sending(snapshot, [key], tenant) as sending:
-                self._merge_until_it_fits(pin, obj, changes, sending, timeout_s)
+                self._merge_until_it_fits(pin, merge, changes, sending, timeout_s)
             return _receipt([key], snapshot, sending)
 
     def delete(self, uuid: str, *, tenant: str | None, timeout_s: float) -> Receipt:
@@ -101,20 +109,25 @@ class Writing:
             with self._dual.sending(snapshot, keys, tenant) as sending:
                 yield self._store.native(pin.collection, tenant=tenant)
                 sending.fence.check()
-                self._re_embed(pin, before, keys, tenant, timeout_s)
+                with _written_before():
+                    self._re_embed(pin, before, keys, tenant, timeout_s)
 
     def _merge_until_it_fits(
-        self, pin: Pin, merged: StoredObject, changes: Mapping[str, Any], sending: Sending, timeout_s: float
+        self, pin: Pin, merge: _Merge, changes: Mapping[str, Any], sending: Sending, timeout_s: float
     ) -> None:
         """A vector belongs to the text that stands beside it: two merges of different properties may cross."""
-        for _ in range(_MAX_REREADS):
-            if not self._store.merge(pin.collection, merged, timeout_s=self._send_s(timeout_s)):
-                raise _no_such(pin, merged.uuid)
-            sending.fence.check()
-            again = self._merged(pin, merged.uuid, changes, merged.tenant, timeout_s)
-            if again.vectors == merged.vectors:
-                return
-            merged = again
+        key, tenant = merge.obj.uuid, merge.obj.tenant
+        if not self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s)):
+            raise _no_such(pin, key)
+        with _written_before():
+            for _ in range(_MAX_REREADS):
+                sending.fence.check()
+                now = self._read_one(pin, key, tenant)
+                if pin.recipe.text_of(now.properties) == merge.text:
+                    return
+                merge = self._merge_of(pin, now, changes, timeout_s, embed=True)
+                self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s))
+            raise UnknownOutcome("other writers change this object all the time", where=key, next_action="Write it again.")
 
     # --- completing objects ---------------------------------------------------------------------------------------------
 
@@ -146,17 +159,24 @@ class Writing:
         objects = (StoredObject(key, p, {pin.vector_name: v}, tenant) for key, p, v in zip(keys, checked, vectors, strict=True))
         return [self._stamped(pin, obj) for obj in objects]
 
-    def _merged(self, pin: Pin, key: str, changes: Mapping[str, Any], tenant: str | None, timeout_s: float) -> StoredObject:
-        """The changes with the vector that the object must have once they are merged."""
-        current = self._store.read(pin.collection, [key], tenant=tenant).get(key)
-        if current is None:
+    def _read_one(self, pin: Pin, key: str, tenant: str | None) -> StoredObject:
+        found = self._store.read(pin.collection, [key], tenant=tenant).get(key)
+        if found is None:
             raise _no_such(pin, key)
+        return found
+
+    def _merge_of(
+        self, pin: Pin, current: StoredObject, changes: Mapping[str, Any], timeout_s: float, *, embed: bool = False
+    ) -> _Merge:
+        """The changes, with a vector only where the text changes: one that was read could be older than the text by now."""
         after = {**current.properties, **changes}
-        vectors = dict(current.vectors)
-        if pin.recipe.text_of(after) != pin.recipe.text_of(current.properties) or pin.vector_name not in vectors:
+        text = pin.recipe.text_of(after)
+        vectors: dict[str, Vector] = {}
+        changed = text != pin.recipe.text_of(current.properties) or pin.vector_name not in current.vectors
+        if text is not None and (changed or embed):
             (vectors[pin.vector_name],) = self._embed(pin, [after], timeout_s)
-        stamps = self._stamps(pin, StoredObject(key, after, vectors, tenant))
-        return StoredObject(key, {**changes, **stamps}, vectors, tenant)
+        stamps = self._stamps(pin, StoredObject(current.uuid, after, {**current.vectors, **vectors}))
+        return _Merge(StoredObject(current.uuid, {**changes, **stamps}, vectors, current.tenant), text)
 
     def _stamped(self, pin: Pin, obj: StoredObject) -> StoredObject:
         return replace(obj, properties={**obj.properties, **self._stamps(pin, obj)})
@@ -221,6 +241,19 @@ class Writing:
 
     def _send_s(self, timeout_s: float) -> float:
         return min(timeout_s, self._timings.write_timeout_s)
+
+
+@contextmanager
+def _written_before() -> Iterator[None]:
+    """Something of this operation is in the store already, so that a later failure is not ``NotWritten``."""
+    try:
+        yield
+    except NotFound:
+        return  # deleted by somebody else meanwhile: what was merged is gone with it
+    except (NotWritten, BadInput, Retryable, Paused) as error:
+        raise UnknownOutcome(
+            f"written, but not with the vector of its text ({error.what})", where=error.where, next_action="Write it again."
+        ) from error
 
 
 def _receipt(keys: Sequence[str], snapshot: Snapshot, sending: Sending) -> Receipt:
