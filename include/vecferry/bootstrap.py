@@ -13,6 +13,7 @@ from vecferry.errors import VecferryError
 from vecferry.ports import Ports
 from vecferry.router import Router
 from vecferry.settings import Settings
+from vecferry.steps.sampling import tenants_of
 
 _SETTING_OF = {"ledger_url", "weaviate_url", "weaviate_grpc", "weaviate_api_key"}
 _VARIABLE_OF = {
@@ -74,6 +75,7 @@ def connect_router(pin: str, **settings: Any) -> Router:
     """A Router over real adapters; closes them when it is closed."""
     ports = connect_ports(settings_module.load(**settings))
     try:
+        _warm_up(ports, pin)
         return Router(
             pin,
             ledger=ports.ledger,
@@ -86,6 +88,12 @@ def connect_router(pin: str, **settings: Any) -> Router:
     except VecferryError:
         close_ports(ports)
         raise
+
+
+def _warm_up(ports: Ports, pin: str) -> None:
+    """The first gRPC call of a process imports the vendor's client, a second or more: not on a user's time."""
+    collection = ports.ledger.pin(pin).collection
+    ports.store.count(collection, tenant=tenants_of(ports.store, collection)[0])
 
 
 def _with_connections(settings: Settings, given: Mapping[str, Any]) -> Settings:
