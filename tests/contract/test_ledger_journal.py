@@ -63,7 +63,7 @@ def test_ids_are_never_used_twice(case: LedgerCase) -> None:
         case.ledger.close_rows(rows)
 
 
-@pytest.mark.parametrize("change", [{"owner": "w2"}, {"token": "another"}, {"id": 999}])
+@pytest.mark.parametrize("change", [{"owner": "w2"}, {"token": "another"}, {"id": -1}])
 def test_a_row_is_deleted_by_its_id_owner_and_token_only(case: LedgerCase, change: dict[str, object]) -> None:
     [row] = _open(case, "k")
     assert case.ledger.close_rows([replace(row, **change)]) == 0  # type: ignore[arg-type]
@@ -208,19 +208,19 @@ def test_open_rows_and_a_publish_agree_on_the_order(case: LedgerCase) -> None:
     assert seen == ([row.id for row in opened] if isinstance(opened, list) else [])
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "INSERT INTO journal (migration_id, tenant, key, owner, token, kind, opened_at)"
-        " VALUES ('m9', '', 'k', 'w', 't', 'write', '2026-01-01 00:00:00.000000')",
-        "INSERT INTO journal (migration_id, tenant, key, owner, token, kind, opened_at)"
-        " VALUES ('m1', '', 'k', 'w', 't', 'other', '2026-01-01 00:00:00.000000')",
-        "INSERT INTO journal (migration_id, tenant, key, owner, token, opened_at)"
-        " VALUES ('m1', '', 'k', 'w', 't', '2026-01-01 00:00:00.000000')",
-    ],
+_FORBIDDEN = (
+    "INSERT INTO journal (migration_id, tenant, key, owner, token, kind, opened_at)"
+    " VALUES ('m9', '', 'k', 'w', 't', 'write', '2026-01-01 00:00:00.000000')",
+    "INSERT INTO journal (migration_id, tenant, key, owner, token, kind, opened_at)"
+    " VALUES ('m1', '', 'k', 'w', 't', 'other', '2026-01-01 00:00:00.000000')",
+    "INSERT INTO journal (migration_id, tenant, key, owner, token, opened_at)"
+    " VALUES ('m1', '', 'k', 'w', 't', '2026-01-01 00:00:00.000000')",
 )
-def test_the_database_itself_refuses(sql_case: LedgerCase, statement: str) -> None:
+
+
+def test_the_database_itself_refuses(sql_case: LedgerCase) -> None:
     sql_case.at(Phase.DUAL_WRITING)
-    with pytest.raises(DBAPIError):
-        sql_case.sql(statement)
+    for statement in _FORBIDDEN:
+        with pytest.raises(DBAPIError):
+            sql_case.sql(statement)
     assert sql_case.ledger.rows("m1", limit=10) == []

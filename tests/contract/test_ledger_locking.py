@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -21,13 +21,6 @@ from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.routing import Mode
 from vecferry.errors import Retryable, UnknownOutcome
-
-
-@pytest.fixture
-def postgres_case(fresh_postgres_url: str) -> Iterator[LedgerCase]:
-    case = LedgerCase("postgresql", fresh_postgres_url)
-    yield case
-    case.close()
 
 
 def _database(case: LedgerCase) -> Database:

@@ -55,11 +55,15 @@ class LedgerCase:
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:
+        self._others: list[Ledger] = []
         self.ledger: Ledger = MemoryLedger(self.clock) if self.kind == "memory" else open_ledger(self.url, clock=self.clock)
 
     def another(self) -> Ledger:
         """As another process would have it."""
-        return self.ledger if self.kind == "memory" else open_ledger(self.url, clock=self.clock)
+        if self.kind == "memory":
+            return self.ledger
+        self._others.append(open_ledger(self.url, clock=self.clock))
+        return self._others[-1]
 
     def advance(self, seconds: float) -> None:
         """PostgreSQL's clock cannot be moved, so everything in the database becomes older."""
@@ -79,7 +83,8 @@ class LedgerCase:
             return list(result) if result.returns_rows else []
 
     def close(self) -> None:
-        self.ledger.close()
+        for ledger in (self.ledger, *self._others):
+            ledger.close()
 
     # a migration, moved along to where a test begins
 
