@@ -97,7 +97,9 @@ def test_waits_may_be_put_off_so_the_scheduler_must_know_them_as_reschedule(dag:
 
 
 def test_three_lines_make_a_dag_of_ones_own() -> None:
-    dag = embedding_migration_dag("docs_to_large", defaults={"collection": "Docs", "chunk_concurrency": 9}, pool="embedding", queue="big")
+    dag = embedding_migration_dag(
+        "docs_to_large", defaults={"collection": "Docs", "chunk_concurrency": 9}, pool="embedding", queue="big"
+    )
     assert dag.dag_id == "docs_to_large"
     assert dag.params["collection"] == "Docs"
     assert dag.get_task("backfill.act").partial_kwargs["max_active_tis_per_dagrun"] == 9

@@ -1,0 +1,54 @@
+"""A person is asked only when the run says so, and a no is a failed run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from tests.dags.world import World
+from vecferry.airflow import embedding_migration_dag
+from vecferry.airflow.approval import Approval
+
+
+def _approval(world: World) -> Approval:
+    task = embedding_migration_dag(connect=world.connect).get_task("plan.approve")
+    assert isinstance(task, Approval)
+    return task
+
+
+def _answer(chosen: str) -> dict[str, Any]:
+    return {
+        "chosen_options": [chosen],
+        "params_input": {},
+        "responded_at": datetime.now(UTC),
+        "responded_by_user": {"id": "1", "name": "ada"},
+    }
+
+
+class NamedByPlan:
+    def xcom_pull(self, task_ids: str) -> dict[str, str]:
+        return {"migration_id": "docs-1-abc"}
+
+
+def test_nobody_is_asked_when_approvals_are_off() -> None:
+    assert _approval(World(1)).execute({"params": {"approvals": False}}) is None  # type: ignore[typeddict-item]
+
+
+def test_a_rejection_fails_for_good_and_says_whose_it_was() -> None:
+    with pytest.raises(AirflowFailException, match="ada rejected the plan"):
+        _approval(World(1)).execute_complete({"params": {}}, _answer("Reject"))
+
+
+def test_an_approval_stands_in_the_ledger_with_its_name() -> None:
+    world = World(1)
+    context: Any = {"params": {"collection": "Docs"}, "ti": NamedByPlan()}
+    _approval(world).execute_complete(context, _answer("Approve"))
+    event = world.ports.ledger.events(pin="Docs")[-1]
+    assert (event.who, event.what, event.why) == ("ada", "approved", "the plan in Airflow")
+
+
+def test_an_answer_that_airflow_lost_is_asked_for_again() -> None:
+    assert _approval(World(1)).retries == 1
