@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Connection, event
 
-from tests.support.ledger_case import WHO, LedgerCase
+from tests.support.ledger_case import WHO, LedgerCase, at_once, lease
 from vecferry.adapters.ledger import stored_routing
 from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.schema_version import open_ledger
 from vecferry.adapters.ledger.sql_ledger import SqlLedger
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Phase
-from vecferry.domain.routing import Mode
+from vecferry.domain.routing import Mode, Snapshot, barrier
 from vecferry.errors import Retryable, UnknownOutcome
 
 
@@ -74,6 +74,38 @@ def test_a_publisher_gets_its_turn_while_writers_keep_coming(postgres_case: Ledg
         for writer in writers:
             writer.join()
     assert waited_s < 1.0
+
+
+@pytest.mark.parametrize("call", ["register", "renew"])
+def test_a_lease_that_is_being_written_holds_up_a_publisher(sql_case: LedgerCase, call: str) -> None:
+    """Rule 14: a publisher that overtook it would see no lease, and the router would go on by the version it had read."""
+    migration, router = sql_case.at(Phase.SHADOW_CREATED), sql_case.another()
+    assert isinstance(router, SqlLedger)
+    router.register(lease("r1", acknowledged=1, lease_s=0.0))  # expired: the barrier passes over it
+    sql_case.advance(60)
+    reached_commit, overtaken = threading.Event(), threading.Event()
+
+    def wait_for_a_publisher(_: Connection) -> None:
+        reached_commit.set()
+        overtaken.wait(timeout=0.5)
+
+    def publish_and_look() -> tuple[int, bool]:
+        assert reached_commit.wait(timeout=10), "the lease was not written within 10 s"
+        version = sql_case.ledger.publish(migration, Mode.DUAL, 0, **WHO).version
+        leases, now = sql_case.ledger.leases("Docs")
+        overtaken.set()
+        return version, barrier(leases, version, now=now, quarantine_s=8).passed
+
+    event.listen(router._database.engine, "commit", wait_for_a_publisher)
+    writing = {
+        "register": lambda: router.register(lease("r1", acknowledged=1)),
+        "renew": lambda: router.renew("r1", pin="Docs", acknowledged_version=1, lease_s=10),
+    }
+    published, snapshot = at_once(publish_and_look, writing[call])
+    assert isinstance(snapshot, Snapshot), snapshot
+    assert isinstance(published, tuple), published
+    version, passed = published
+    assert snapshot.routing.version == version or not passed
 
 
 def test_a_session_lost_while_committing_has_an_unknown_outcome(postgres_case: LedgerCase) -> None:

@@ -61,7 +61,10 @@ class Database:
             wait=wait_random(0.005, 0.05),
             reraise=True,
         )
-        return retrying(attempt)
+        try:
+            return retrying(attempt)
+        except DidNothing as error:  # the caller's word for it, and the caller's turn
+            raise Retryable(error.what, where=error.where, next_action=error.next_action) from error
 
     def _run(self, work: Work[T], moment: Moment, options: dict[str, Any]) -> T:
         with self._connection(options) as connection, self._words(moment):
