@@ -25,7 +25,7 @@ _FLUSH_S = 30.0
 class Load:
     """Rates are per second, for all threads together."""
 
-    queries_per_s: float = 25.0
+    queries_per_s: float = 40.0
     writes_per_s: float = 4.0
     searchers: int = 4
     seed: int = 1
@@ -106,6 +106,7 @@ class Application:
             queries_failed=history.queries_failed,
             writes=history.writes,
             writes_unknown=history.writes_unknown,
+            recent_arms=history.recent_arms(),
         )
 
     def _wait_for_writers(self) -> None:

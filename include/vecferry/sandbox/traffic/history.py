@@ -11,12 +11,15 @@ import itertools
 import json
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 Outcome = Literal["ok", "unknown", "not_written", "failed"]
+
+_RECENT = 200
 
 
 class History:
@@ -29,6 +32,7 @@ class History:
         # Unique over restarts of the process too, which append to the same file.
         self._ids = (f"{time.time_ns():x}-{number}" for number in itertools.count())
         self.queries = self.queries_failed = self.writes = self.writes_unknown = 0
+        self._arms: deque[str] = deque(maxlen=_RECENT)
 
     def begin_write(self, op: str, uuid: str, content: Mapping[str, Any] | None) -> str:
         with self._lock:
@@ -47,7 +51,13 @@ class History:
         with self._lock:
             self.queries += 1
             self.queries_failed += not row["ok"]
+            self._arms.append(row.get("arm", "nobody"))
             self._append({"op": "search", **row})
+
+    def recent_arms(self) -> dict[str, int]:
+        """Who answered the last queries."""
+        with self._lock:
+            return dict(Counter(self._arms))
 
     def close(self) -> None:
         with self._lock:
