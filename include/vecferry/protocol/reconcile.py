@@ -19,9 +19,14 @@ _MAX_DISBELIEF = 3
 
 @dataclass
 class Reconciled:
-    """What one call brought into agreement. ``error`` is why it stopped early; the keys not in ``in_sync`` keep their rows."""
+    """What one call brought into agreement. ``error`` is why it stopped early; the keys not in ``in_sync`` keep their rows.
+
+    ``doubtful`` are keys of which the store once said that it failed to write them: not all such answers are certain, and what
+    was not applied may be applied later (rule 4).
+    """
 
     in_sync: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
     written: int = 0
     deleted: int = 0
     embedded: int = 0
@@ -80,7 +85,7 @@ class Reconciler:
             again = self.store.read(spec.live, pending, tenant=tenant)
             moved = {k for k in pending if not self._same(live.get(k), again.get(k))}
             wrong = {k for k in pending if k not in moved and differences(spec, again.get(k), shadow.get(k))}
-            done.in_sync |= set(pending) - moved - wrong
+            done.in_sync |= set(pending) - moved - wrong - done.doubtful
             self._give_up_on(wrong, disbelieved)
             pending = [k for k in pending if k in moved or k in wrong]
             live = again
@@ -120,7 +125,8 @@ class Reconciler:
             done.deleted += len(gone)
         if copies:
             fence.check()
-            self.store.put_batch(shadow, [replace(copy, tenant=tenant) for copy in copies], timeout_s=timeout_s)
+            refused = self.store.put_batch(shadow, [replace(copy, tenant=tenant) for copy in copies], timeout_s=timeout_s)
+            done.doubtful |= set(refused)
             done.written += len(copies)
 
     def _same(self, before: StoredObject | None, after: StoredObject | None) -> bool:

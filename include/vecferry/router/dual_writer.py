@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vecferry.domain.journal import RowKind
+from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Snapshot
 from vecferry.domain.timing import Timings
 from vecferry.errors import BadInput, Conflict, NotWritten, Retryable, UnknownOutcome
@@ -19,11 +20,27 @@ from vecferry.router.reconcile_queue import Job, ReconcileQueue
 from vecferry.router.results import Progress
 
 
+@dataclass(frozen=True)
+class WriteOperation:
+    """One write: the routing under which it began, and whether the lease has held since (rule 15)."""
+
+    snapshot: Snapshot
+    lease_held: Callable[[], bool]
+
+    @property
+    def pin(self) -> Pin:
+        return self.snapshot.pin
+
+
 @dataclass
 class Sending:
-    """What the block of ``sending`` holds: the fence to check before each further send; afterwards the shadow's progress."""
+    """What the block of ``sending`` holds: the fence to check before each further send; afterwards the shadow's progress.
+
+    Keys that the block puts into ``unclear`` keep their rows (rule 4).
+    """
 
     fence: Fence
+    unclear: frozenset[str] = frozenset()
     progress: Progress | None = None
 
 
@@ -40,15 +57,16 @@ class DualWriter:
         self._timings = timings
 
     @contextmanager
-    def operation(self, timeout_s: float) -> Iterator[Snapshot]:
-        """A write's routing snapshot; new ones are held during a freeze, and a hold that runs out undoes the freeze."""
+    def operation(self, timeout_s: float) -> Iterator[WriteOperation]:
+        """A write under one routing snapshot; new ones are held during a freeze, and a hold that runs out undoes the freeze."""
         deadline = self._clock.monotonic() + timeout_s
         while True:
             left = deadline - self._clock.monotonic()
+            lease_held = self._membership.unbroken_lease()
             try:
                 with self._membership.operations.write(min(left, self._timings.freeze_hold_s)) as snapshot:
                     self._refuse_without_lease()
-                    yield snapshot
+                    yield WriteOperation(snapshot, lease_held)
                     return
             except Retryable as error:  # only what comes before sending raises it: ``sending`` makes it unknown
                 raise NotWritten(error.what, where=error.where, next_action=error.next_action or "Try again.") from error
@@ -62,15 +80,16 @@ class DualWriter:
                     ) from held
 
     @contextmanager
-    def sending(self, snapshot: Snapshot, keys: Sequence[str], tenant: str | None) -> Iterator[Sending]:
+    def sending(self, operation: WriteOperation, keys: Sequence[str], tenant: str | None) -> Iterator[Sending]:
         """The block sends to the authoritative collection, under journal rows for ``keys``; leaving it means acknowledged.
 
         A definite refusal lets the shadow follow all the same: a reconcile of an unchanged object costs little, and nobody
         else would close the rows. Any other exception leaves them to the janitor (rule 4). Without a migration there are no
         rows and nothing follows.
         """
-        owned = self._open_rows(snapshot, keys, tenant) if snapshot.copying else None
-        fence = owned.fence if owned else self._lease_fence()
+        snapshot = operation.snapshot
+        owned = self._open_rows(operation, keys, tenant) if snapshot.copying else None
+        fence = owned.fence if owned else self._lease_fence(operation)
         sending = Sending(fence)
         try:
             fence.check()
@@ -81,9 +100,10 @@ class DualWriter:
         except Retryable as error:  # a read failed in the middle: what was sent before it is not known to be all
             raise UnknownOutcome(error.what, where=error.where, next_action="Read the object before you decide.") from error
         fence.check()  # rule 7: also before acknowledging
-        sending.progress = self._follow(snapshot, owned)
+        sending.progress = self._follow(snapshot, owned, unclear=sending.unclear)
 
-    def _open_rows(self, snapshot: Snapshot, keys: Sequence[str], tenant: str | None) -> OwnedRows:
+    def _open_rows(self, operation: WriteOperation, keys: Sequence[str], tenant: str | None) -> OwnedRows:
+        snapshot = operation.snapshot
         assert snapshot.migration is not None
         try:
             return open_rows(
@@ -95,7 +115,7 @@ class DualWriter:
                 tenant=tenant,
                 owner=self._membership.router_id,
                 kind=RowKind.WRITE,
-                also=self._lease_valid,
+                also=operation.lease_held,
             )
         except (UnknownOutcome, Retryable, Conflict) as error:  # rule 1: no certain row, no write
             raise NotWritten(
@@ -104,14 +124,18 @@ class DualWriter:
                 next_action="Try again; if it lasts, check that the ledger can be reached.",
             ) from error
 
-    def _lease_fence(self) -> Fence:
-        return Fence(self._clock, self._clock.monotonic() + self._timings.row_deadline_s, also=self._lease_valid)
+    def _lease_fence(self, operation: WriteOperation) -> Fence:
+        return Fence(self._clock, self._clock.monotonic() + self._timings.row_deadline_s, also=operation.lease_held)
 
-    def _follow(self, snapshot: Snapshot, owned: OwnedRows | None) -> Progress | None:
+    def _follow(self, snapshot: Snapshot, owned: OwnedRows | None, *, unclear: frozenset[str] = frozenset()) -> Progress | None:
         if owned is None or snapshot.migration is None:
             return None
         progress = Progress()
-        self._queue.put(Job(snapshot.migration, owned, progress))
+        clear = replace(owned, rows=tuple(row for row in owned.rows if row.key not in unclear))
+        if clear.rows:
+            self._queue.put(Job(snapshot.migration, clear, progress))
+        else:
+            progress.finish(UnknownOutcome("nothing of it is confirmed", next_action="The janitor will catch up."))
         return progress
 
     def _undo_freeze(self, snapshot: Snapshot) -> None:
@@ -120,11 +144,8 @@ class DualWriter:
         try:
             self._ledger.undo_freeze(pin, version, who=self._membership.router_id, why="a held write ran out of patience")
             self._membership.refresh()
-        except Retryable:
+        except (Retryable, UnknownOutcome):
             return  # the ledger is away for a moment: the caller's loop asks again until its own deadline
-
-    def _lease_valid(self) -> bool:
-        return self._membership.valid
 
     def _refuse_without_lease(self) -> None:
         if not self._membership.valid:

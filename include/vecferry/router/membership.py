@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import uuid
+from collections.abc import Callable
 
 from vecferry.domain.lifecycle import PROTOCOL_VERSION
 from vecferry.domain.routing import Lease, Snapshot
@@ -29,6 +31,8 @@ class Membership:
         self._clock = clock
         self._timings = timings
         self.router_id = ""
+        self._turn = threading.Lock()
+        self._term = 0
         self._valid_until = 0.0
         self._renew_at = 0.0
         self._acknowledged = 0
@@ -45,17 +49,26 @@ class Membership:
         """Whether the lease still holds. Past it a router writes nothing and reads from live."""
         return self._clock.monotonic() < self._valid_until
 
+    def unbroken_lease(self) -> Callable[[], bool]:
+        """Answers whether the lease has held ever since this call.
+
+        A barrier passes over an expired router: what the router began before must not go on, though the lease is renewed.
+        """
+        term = self._term
+        return lambda: self.valid and self._term == term
+
     @property
     def poll_s(self) -> float:
         return self._timings.freeze_poll_s if self.operations.held else self._timings.poll_s
 
     def refresh(self) -> bool:
         """One turn: read the routing, adopt, acknowledge. Returns whether the version changed; raises as the ledger does."""
-        if self.operations.unknown and not self._store.alive():
-            self.operations.store_was_down()
-        changed = self.operations.adopt(self._ledger.snapshot(self._pin))
-        self._renew_if_due()
-        return changed
+        with self._turn:  # a held write refreshes too: an older answer must not count after a newer one
+            if self.operations.unknown and not self._store.alive():
+                self.operations.store_was_down()
+            changed = self.operations.adopt(self._ledger.snapshot(self._pin))
+            self._renew_if_due()
+            return changed
 
     def leave(self) -> None:
         """A clean stop deregisters at once; with operations of unknown outcome the lease is left to expire instead."""
@@ -75,7 +88,7 @@ class Membership:
                 self.router_id, pin=self._pin, acknowledged_version=acknowledged, lease_s=wanted_lease_s
             )
         except Conflict:  # the lease is gone: expired for long, or the ledger was restored; the next turn acknowledges anew
-            self.operations.adopt(self._register())
+            self.operations.start_over(self._register())
             return
         self.operations.adopt(snapshot)
         self._acknowledged = acknowledged
@@ -99,6 +112,8 @@ class Membership:
         return snapshot
 
     def _counts_from(self, started: float, lease_s: float) -> None:
+        if not self.valid:
+            self._term += 1  # before the lease is valid again: whoever sees that must see this
         self._lease_s = lease_s
         self._valid_until = started + lease_s
         self._renew_at = started + lease_s / 3

@@ -54,6 +54,15 @@ class Operations:
             self._changed.notify_all()
             return changed
 
+    def start_over(self, snapshot: Snapshot) -> None:
+        """After registering anew: a ledger restored from a backup counts its versions from there, and what is under way is
+        older than all of them."""
+        with self._changed:
+            for operation in self._open:
+                operation.version = 0
+            self._snapshot = snapshot
+            self._changed.notify_all()
+
     @contextmanager
     def write(self, hold_s: float) -> Iterator[Snapshot]:
         """One write under one snapshot. Raises ``Held`` after ``hold_s`` of freeze.

@@ -9,17 +9,24 @@ from typing import Any
 
 from vecferry.domain.objects import STAMP_AT, STAMP_SKIPPED, StoredObject, Vector, canonical_json
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Snapshot
 from vecferry.domain.shadow import stamps
 from vecferry.domain.timing import Timings
 from vecferry.errors import BadInput, NotFound, NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
 from vecferry.ports import Clock, Embedders, Purpose, Refused, VectorStore
-from vecferry.router.dual_writer import DualWriter, Sending
+from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.results import Receipt
 from vecferry.router.validation import checked_properties, checked_uuid, checked_vector
 
 Item = tuple[str, Mapping[str, Any]]
 _MAX_REREADS = 5
+
+
+class _PartlyUnknown(UnknownOutcome):
+    """Carries a receipt out of an operation that must count as unfinished for Q (rule 14)."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__("some objects may land later")
+        self.receipt = receipt
 
 
 @dataclass(frozen=True)
@@ -52,49 +59,63 @@ class Writing:
         timeout_s: float,
     ) -> Receipt:
         key = checked_uuid(uuid)
-        with self._dual.operation(timeout_s) as snapshot:
-            obj = self._complete(snapshot.pin, key, properties, vector, tenant, timeout_s)
-            with self._dual.sending(snapshot, [key], tenant) as sending:
-                self._store.put(snapshot.pin.collection, obj, timeout_s=self._send_s(timeout_s))
-            return _receipt([key], snapshot, sending)
+        with self._dual.operation(timeout_s) as operation:
+            obj = self._complete(operation.pin, key, properties, vector, tenant, timeout_s)
+            with self._dual.sending(operation, [key], tenant) as sending:
+                self._store.put(operation.pin.collection, obj, timeout_s=self._send_s(timeout_s))
+            return _receipt([key], operation, sending)
 
     def put_many(self, items: Sequence[Item], *, tenant: str | None, timeout_s: float) -> Receipt:
         keys = [checked_uuid(uuid) for uuid, _ in items]
         if len(set(keys)) != len(keys):
             raise BadInput("a UUID stands twice in put_many", where="put_many", next_action="Keep the last one of each.")
-        with self._dual.operation(timeout_s) as snapshot:
-            objects = self._complete_many(snapshot.pin, keys, [p for _, p in items], tenant, timeout_s)
-            with self._dual.sending(snapshot, keys, tenant) as sending:
-                refused = self._store.put_batch(snapshot.pin.collection, objects, timeout_s=self._send_s(timeout_s))
-            return self._confirmed(snapshot.pin, _receipt(keys, snapshot, sending), objects, refused, tenant)
+        try:
+            with self._dual.operation(timeout_s) as operation:
+                objects = self._complete_many(operation.pin, keys, [p for _, p in items], tenant, timeout_s)
+                receipt = self._send_many(operation, objects, tenant, timeout_s)
+                if receipt.unknown:
+                    raise _PartlyUnknown(receipt)
+                return receipt
+        except _PartlyUnknown as partly:
+            return partly.receipt
+
+    def _send_many(
+        self, operation: WriteOperation, objects: Sequence[StoredObject], tenant: str | None, timeout_s: float
+    ) -> Receipt:
+        keys = [obj.uuid for obj in objects]
+        with self._dual.sending(operation, keys, tenant) as sending:
+            refused = self._store.put_batch(operation.pin.collection, objects, timeout_s=self._send_s(timeout_s))
+            landed, unknown = self._confirmed(operation.pin, objects, refused, tenant)
+            sending.unclear = frozenset(unknown)  # rule 4: their rows stay
+        return replace(_receipt(landed, operation, sending), unknown=tuple(unknown), refused=dict(refused))
 
     def update(self, uuid: str, properties: Mapping[str, Any], *, tenant: str | None, timeout_s: float) -> Receipt:
         """Merges; embeds again if the text changed, and once more if another writer changed it meanwhile."""
         key = checked_uuid(uuid)
-        with self._dual.operation(timeout_s) as snapshot:
-            pin = snapshot.pin
+        with self._dual.operation(timeout_s) as operation:
+            pin = operation.pin
             changes = checked_properties(pin, properties, complete=False)
             merge = self._merge_of(pin, self._read_one(pin, key, tenant), changes, timeout_s)
-            with self._dual.sending(snapshot, [key], tenant) as sending:
-                self._merge_until_it_fits(pin, merge, changes, sending, timeout_s)
-            return _receipt([key], snapshot, sending)
+            with self._dual.sending(operation, [key], tenant) as sending:
+                self._merge_until_it_fits(pin, merge, sending, timeout_s)
+            return _receipt([key], operation, sending)
 
     def delete(self, uuid: str, *, tenant: str | None, timeout_s: float) -> Receipt:
         key = checked_uuid(uuid)
-        with self._dual.operation(timeout_s) as snapshot:
-            with self._dual.sending(snapshot, [key], tenant) as sending:
-                self._store.delete(snapshot.pin.collection, key, tenant=tenant, timeout_s=self._send_s(timeout_s))
-            return _receipt([key], snapshot, sending)
+        with self._dual.operation(timeout_s) as operation:
+            with self._dual.sending(operation, [key], tenant) as sending:
+                self._store.delete(operation.pin.collection, key, tenant=tenant, timeout_s=self._send_s(timeout_s))
+            return _receipt([key], operation, sending)
 
     def delete_many(self, uuids: Sequence[str], *, tenant: str | None, timeout_s: float) -> Receipt:
         keys = list(dict.fromkeys(checked_uuid(uuid) for uuid in uuids))
-        with self._dual.operation(timeout_s) as snapshot:
-            collection = snapshot.pin.collection
-            with self._dual.sending(snapshot, keys, tenant) as sending:
+        with self._dual.operation(timeout_s) as operation:
+            collection = operation.pin.collection
+            with self._dual.sending(operation, keys, tenant) as sending:
                 self._store.delete_batch(collection, keys, tenant=tenant, timeout_s=self._send_s(timeout_s))
                 if self._store.read(collection, keys, tenant=tenant):
                     raise UnknownOutcome("some of the objects are still there", where=collection)
-            return _receipt(keys, snapshot, sending)
+            return _receipt(keys, operation, sending)
 
     @contextmanager
     def change(self, uuids: Sequence[str], *, tenant: str | None, timeout_s: float) -> Iterator[Any]:
@@ -103,18 +124,16 @@ class Writing:
         An exception in the block may have left anything half-done, so the rows stay to the janitor.
         """
         keys = list(dict.fromkeys(checked_uuid(uuid) for uuid in uuids))
-        with self._dual.operation(timeout_s) as snapshot:
-            pin = snapshot.pin
+        with self._dual.operation(timeout_s) as operation:
+            pin = operation.pin
             before = self._store.read(pin.collection, keys, tenant=tenant)
-            with self._dual.sending(snapshot, keys, tenant) as sending:
+            with self._dual.sending(operation, keys, tenant) as sending:
                 yield self._store.native(pin.collection, tenant=tenant)
                 sending.fence.check()
                 with _written_before():
                     self._re_embed(pin, before, keys, tenant, timeout_s)
 
-    def _merge_until_it_fits(
-        self, pin: Pin, merge: _Merge, changes: Mapping[str, Any], sending: Sending, timeout_s: float
-    ) -> None:
+    def _merge_until_it_fits(self, pin: Pin, merge: _Merge, sending: Sending, timeout_s: float) -> None:
         """A vector belongs to the text that stands beside it: two merges of different properties may cross."""
         key, tenant = merge.obj.uuid, merge.obj.tenant
         if not self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s)):
@@ -125,7 +144,7 @@ class Writing:
                 now = self._read_one(pin, key, tenant)
                 if pin.recipe.text_of(now.properties) == merge.text:
                     return
-                merge = self._merge_of(pin, now, changes, timeout_s, embed=True)
+                merge = self._merge_of(pin, now, {}, timeout_s, embed=True)  # not the changes: a newer write may stand
                 self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s))
             raise UnknownOutcome("other writers change this object all the time", where=key, next_action="Write it again.")
 
@@ -221,23 +240,18 @@ class Writing:
     # --- acknowledging --------------------------------------------------------------------------------------------------
 
     def _confirmed(
-        self,
-        pin: Pin,
-        receipt: Receipt,
-        objects: Sequence[StoredObject],
-        refused: Mapping[str, str],
-        tenant: str | None,
-    ) -> Receipt:
+        self, pin: Pin, objects: Sequence[StoredObject], refused: Mapping[str, str], tenant: str | None
+    ) -> tuple[list[str], list[str]]:
         """Rule 2a: acknowledged where a read-back finds the content; anything else is refused or unknown."""
         try:
             found = self._store.read(pin.collection, [obj.uuid for obj in objects], tenant=tenant)
         except VecferryError:
             found = {}
-        landed = {obj.uuid for obj in objects if obj.uuid in found and _same_content(obj, found[obj.uuid])}
-        unknown = tuple(obj.uuid for obj in objects if obj.uuid not in landed and obj.uuid not in refused)
-        if not landed and not unknown:
+        landed = sorted(obj.uuid for obj in objects if obj.uuid in found and _same_content(obj, found[obj.uuid]))
+        unknown = [obj.uuid for obj in objects if obj.uuid not in {*landed, *refused}]
+        if refused and not landed and not unknown:
             raise NotWritten(next(iter(refused.values())), where=pin.collection, next_action="Correct the objects.")
-        return replace(receipt, uuids=tuple(sorted(landed)), unknown=unknown, refused=dict(refused))
+        return landed, unknown
 
     def _send_s(self, timeout_s: float) -> float:
         return min(timeout_s, self._timings.write_timeout_s)
@@ -256,8 +270,8 @@ def _written_before() -> Iterator[None]:
         ) from error
 
 
-def _receipt(keys: Sequence[str], snapshot: Snapshot, sending: Sending) -> Receipt:
-    return Receipt(tuple(keys), snapshot.routing.version, progress=sending.progress)
+def _receipt(keys: Sequence[str], operation: WriteOperation, sending: Sending) -> Receipt:
+    return Receipt(tuple(keys), operation.snapshot.routing.version, progress=sending.progress)
 
 
 def _no_such(pin: Pin, key: str) -> NotFound:

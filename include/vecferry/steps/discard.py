@@ -39,7 +39,7 @@ def _wait_for_writers(ports: Ports, migration: Migration) -> None:
 
     An old copier that outlived the drop would write into a recreated collection of that name.
     """
-    version = max(r.version for r in ports.ledger.routings(migration.pin) if r.migration_id == migration.id) + 1
+    version = max(r.version for r in ports.ledger.routings(migration.pin) if r.migration_id == migration.id)
     quiet_s = ports.timings.row_deadline_s + ports.timings.quarantine_s
     deadline = ports.clock.monotonic() + ports.timings.lease_s + 2 * quiet_s
     while not (answer := acknowledged(ports, migration, version)).done:

@@ -11,7 +11,7 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import UNNAMED
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
-from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable
+from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Event, Ports
 from vecferry.steps.readiness import Ready, acknowledged
 from vecferry.steps.standing import has_work, refuse_if_paused
@@ -81,7 +81,7 @@ def _freeze_and_flip(ports: Ports, migration: Migration) -> float:
             quarantine_s=ports.timings.quarantine_s,
             who=f"vecferry:{migration.id}",
         )
-    except (Conflict, Retryable) as error:
+    except (Conflict, Retryable, UnknownOutcome) as error:
         _undo(ports, migration, frozen, error)
     return ports.clock.monotonic() - started
 
