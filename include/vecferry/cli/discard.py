@@ -1,0 +1,49 @@
+"""``vecferry discard``: give a migration up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from vecferry.cli.answering import answer
+from vecferry.cli.connecting import ports_of
+from vecferry.cli.failing import on_interrupt
+from vecferry.cli.finding import active
+from vecferry.cli.options import AsJson, PinName, Who, Why
+from vecferry.cli.progress import waiting
+from vecferry.cli.who import person
+from vecferry.domain.lifecycle import Phase
+from vecferry.errors import BadInput
+
+if TYPE_CHECKING:
+    from vecferry.domain.lifecycle import Migration
+    from vecferry.ports import Ports
+
+EXAMPLES = ("vecferry discard Docs --why 'the new model is not better'",)
+
+
+def run(ctx: typer.Context, pin: PinName, why: Why = "", who: Who = "", as_json: AsJson = False) -> None:
+    """Drop the new collection and end the migration: you lose compute, not customers.
+
+    Only where it serves 0%. Writes to both end first; what may still write is waited for, then the collection is dropped.
+    """
+    if not why.strip():
+        raise BadInput("discarding needs a reason", where=pin, next_action="Give --why.")
+    with ports_of(ctx) as ports:
+        from vecferry.steps import discard as step
+
+        migration = _of(ports, pin)
+        go_on = f"It is not finished; run again: vecferry discard {pin} --why …"
+        quiet_s = ports.timings.row_deadline_s + ports.timings.quarantine_s
+        with on_interrupt("the migration ends, and the new collection may still stand", go_on), waiting("discarding") as tell:
+            tell(f"waiting {quiet_s:.0f} s for what may still write")
+            done = {"migration_id": migration.id, **step.act(ports, migration.id, who=person(who), why=why)}
+    answer(done, as_json, lambda console: console.print(f"{migration.id} is discarded; {done['dropped']} is dropped."))
+
+
+def _of(ports: Ports, pin: str) -> Migration:
+    """The one under way, or the newest one where its discard was interrupted."""
+    newest = next(iter(ports.ledger.migrations(ports.ledger.pin(pin).name)), None)
+    interrupted = newest is not None and newest.phase is Phase.DISCARDED
+    return newest if interrupted and newest is not None else active(ports, pin)

@@ -1,0 +1,65 @@
+"""``vecferry doctor``: is the collection what its pin says, and is anything in the way?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from vecferry.cli import tables
+from vecferry.cli.answering import answer
+from vecferry.cli.connecting import ports_of
+from vecferry.cli.failing import DONE, FAILED, UNDECIDED
+from vecferry.cli.options import AsJson
+from vecferry.cli.progress import waiting
+from vecferry.errors import BadInput
+
+if TYPE_CHECKING:
+    from vecferry.ports import Ports
+    from vecferry.steps.doctor import Finding
+
+EXAMPLES = ("vecferry doctor Docs", "vecferry doctor --collection Articles      (before it is pinned)")
+
+
+def run(
+    ctx: typer.Context,
+    pin: Annotated[str | None, typer.Argument(metavar="PIN", help="The pin's name.")] = None,
+    collection: Annotated[str, typer.Option(metavar="NAME", help="A collection that has no pin yet.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Look a collection over and change nothing: schema, shards, stamps, and a sample of its vectors embedded again.
+
+    Exit 0 all is well, 1 there is a problem, 3 something could not be looked at.
+    """
+    if bool(pin) == bool(collection):
+        raise BadInput("give a pin or --collection, one of the two", where="doctor", next_action="vecferry doctor Docs")
+    with ports_of(ctx) as ports, waiting("looking at", in_logs=False) as tell:
+        findings = _look(ports, pin, collection, tell)
+    rows = {"pin": pin, "collection": collection or None, "result": _worst(findings), "findings": [asdict(f) for f in findings]}
+    answer(rows, as_json, lambda console: _show(console, findings))
+    raise typer.Exit({"ok": DONE, "problem": FAILED, "unknown": UNDECIDED}[_worst(findings)])
+
+
+def _look(ports: Ports, pin: str | None, collection: str, tell: Any) -> list[Finding]:
+    from vecferry.steps import doctor as step
+
+    if pin:
+        return step.look_over(ports, ports.ledger.pin(pin), tell)
+    ports.store.schema(collection)  # an unknown one is bad input, not a finding
+    return step.look_at_collection(ports, collection, tell)
+
+
+def _worst(findings: list[Finding]) -> str:
+    found = {finding.result for finding in findings}
+    return next((result for result in ("problem", "unknown") if result in found), "ok")
+
+
+def _show(console: Console, findings: list[Finding]) -> None:
+    rows: list[tuple[str, str, str]] = []
+    for finding in findings:
+        rows.append((finding.result, finding.looked_at, finding.what))
+        if finding.next_action:
+            rows.append(("", "", f"→ {finding.next_action}"))
+    tables.listing(console, ("", "looked at", "found"), rows)

@@ -1,0 +1,167 @@
+"""``vecferry plan``: what a migration would cost and take; with ``--start``, begin it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from vecferry.cli import tables
+from vecferry.cli.answering import answer
+from vecferry.cli.connecting import ports_of
+from vecferry.cli.figures import count, counted, duration, moment, size, usd
+from vecferry.cli.options import AsJson, PinName, ToModel, Who, Why
+from vecferry.cli.progress import waiting
+from vecferry.cli.who import person
+from vecferry.domain.request import PERCENTS, MigrationRequest
+from vecferry.errors import BadInput
+
+if TYPE_CHECKING:
+    from vecferry.ports import Ports
+
+EXAMPLES = (
+    "vecferry plan Docs --to text-embedding-3-large",
+    "vecferry plan Docs --to text-embedding-3-large --budget-usd 20 --deadline 2027-03-31 --start",
+)
+
+
+def run(
+    ctx: typer.Context,
+    pin: PinName,
+    to: ToModel,
+    budget_usd: Annotated[float | None, typer.Option(metavar="USD", help="The most that it may cost, in US dollars.")] = None,
+    deadline: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The day by which it must be done: 2027-03-31")
+    ] = None,
+    soak_minutes: Annotated[float, typer.Option(metavar="MIN", help="The least time at each percent.")] = 30.0,
+    margin: Annotated[float | None, typer.Option(metavar="M", help="Tolerated loss of nDCG@10; 0.02 if not given.")] = None,
+    percents: Annotated[str, typer.Option(metavar="LIST", help="The shares of the queries, step by step.")] = ",".join(
+        map(str, PERCENTS)
+    ),
+    overlong: Annotated[
+        str, typer.Option(metavar="POLICY", help="Texts over the model's limit: truncate, skip or fail.")
+    ] = "truncate",
+    start: Annotated[
+        bool, typer.Option("--start", metavar="", help="Begin the migration; without it nothing is written.")
+    ] = False,
+    who: Who = "",
+    why: Why = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what moving a pin to another model costs: tokens, money, hours, memory and disk, and what the golden set can show.
+
+    Estimated from a sample of the real texts. Nothing is written unless --start is given.
+    """
+    request = MigrationRequest(
+        collection=pin,
+        to_model=to,
+        percents=_numbers(percents),
+        budget_usd=budget_usd,
+        deadline=deadline.date() if deadline else None,
+        soak_minutes=soak_minutes,
+        margin=margin,
+        overlong=_policy(overlong),
+        who=person(who),
+        why=why or "planned on the command line",
+    )
+    with ports_of(ctx) as ports:
+        with waiting("looking at a sample of the texts"):
+            figures = _figures(ports, request, start)
+        answer(figures, as_json, lambda console: _show(console, figures, request))
+
+
+def _figures(ports: Ports, request: MigrationRequest, start: bool) -> dict[str, Any]:
+    from vecferry.steps import plan as step
+
+    if start:
+        return {"started": True, **step.act(ports, request)}
+    pin, card = ports.ledger.pin(request.collection), ports.catalogue.card(request.to_model)
+    return {"started": False, **step.look(ports, pin, card, request)}
+
+
+def _numbers(percents: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part.strip().rstrip("%")) for part in percents.split(",") if part.strip())
+    except ValueError as error:
+        raise BadInput(f"{percents!r} are no percents", where="--percents", next_action="Write 5,25,100.") from error
+
+
+def _policy(overlong: str) -> Any:
+    if overlong not in ("truncate", "skip", "fail"):
+        raise BadInput(f"there is no policy {overlong!r}", where="--overlong", next_action="It is truncate, skip or fail.")
+    return overlong
+
+
+# --- showing
+
+
+def _show(console: Console, plan: dict[str, Any], request: MigrationRequest) -> None:
+    tables.heading(console, f"{plan['pin']}: {plan['from_space']} → {plan['to_space']}")
+    tables.pairs(console, [*_amounts(plan), *_time(plan), *_storage(plan), *_texts(plan), _quality(plan, request)])
+    if plan["started"]:
+        console.print(f"Started as {plan['migration_id']}.")
+        tables.next_action(console, f"vecferry step plan {plan['pin']}")
+    else:
+        console.print("Nothing was written. Add --start to begin.")
+
+
+def _amounts(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    tokens = f"{count(plan['tokens'])}{_interval(plan, 'tokens', count)}, counted by {plan['tokens_by']}"
+    money = usd(plan["cost_usd"]) + _interval(plan, "cost_usd", usd)
+    price = f", price of {plan['price_date']}" if plan["price_date"] else ", price without a date"
+    high = plan["cost_usd"] if plan["cost_usd_high"] is None else plan["cost_usd_high"]
+    budget = plan.get("budget_usd")
+    verdict = "" if budget is None else f"; over the budget of {usd(budget)}" if high > budget else f"; budget {usd(budget)}"
+    sampled = f"from a sample of {count(plan['sampled'])}"
+    return [
+        ("objects", f"{count(plan['objects'])}" + (f" in {count(plan['tenants'])} tenants" if plan["tenants"] else "")),
+        ("tokens", f"{tokens}, {sampled}"),
+        ("money", f"{money}{price}{verdict}"),
+    ]
+
+
+def _time(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    parts = [("embedding", plan["embed_hours"]), ("storing", plan["store_hours"]), ("soaking", plan["soak_hours"])]
+    split = ", ".join(f"{name} {duration(hours * 3600)}" for name, hours in parts)
+    meets = plan["meets_deadline"]
+    late = "" if meets is None else f"; deadline {plan['deadline']} is {'met' if meets else 'MISSED'}"
+    return [
+        ("time", f"{duration(plan['total_hours'] * 3600)} ({split}; bound by {plan['embed_bound_by']})"),
+        ("ends", f"{moment(plan['finishes_at'])} UTC if started now{late}"),
+    ]
+
+
+def _storage(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    both = f"{size(plan['memory_bytes_both'])} memory, {size(plan['disk_bytes_both'])} disk"
+    return [
+        ("both together", f"{both}, {usd(plan['storage_usd_month_both'])} a month"),
+        ("", plan["storage_source"]),
+    ]
+
+
+def _texts(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    longest = f"{count(plan['max_tokens'])} tokens; the model takes {count(plan['max_tokens_of_model'])}"
+    rows = [("longest text", longest)]
+    if plan["overlong"]:
+        examples = ", ".join(plan["overlong_examples"][:2])
+        rows.append(("over the limit", f"{count(plan['overlong'])} of the sample → {plan['overlong_policy']}, e.g. {examples}"))
+    if plan["without_text"]:
+        rows.append(("without text", f"{count(plan['without_text'])} of the sample; they are kept, without a vector"))
+    if plan["shared_space"]:
+        rows.append(("space", "the two models share one: the stored vectors could be kept"))
+    return rows
+
+
+def _quality(plan: dict[str, Any], request: MigrationRequest) -> tuple[str, str]:
+    queries, attainable = plan["golden_queries"], plan["attainable_margin"]
+    if not queries or attainable is None:
+        return "golden set", f"none yet; the verdict needs one: vecferry golden import FILE --pin {plan['pin']}"
+    asked = f"; you ask for {request.margin:g}" if request.margin else ""
+    return "golden set", f"{counted(queries, 'query', 'queries')}, can show a margin of {attainable:.3f} or more{asked}"
+
+
+def _interval(plan: dict[str, Any], name: str, written: Any) -> str:
+    low, high = plan[f"{name}_low"], plan[f"{name}_high"]
+    return "" if low is None or high is None or low == high else f" ({written(low)} to {written(high)})"

@@ -1,0 +1,129 @@
+"""``vecferry report``: what a migration did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from vecferry.cli import tables
+from vecferry.cli.answering import answer
+from vecferry.cli.connecting import ports_of
+from vecferry.cli.figures import count, counted, duration, moment, percent, usd
+from vecferry.cli.options import AsJson, PinName
+from vecferry.errors import BadInput
+
+EXAMPLES = ("vecferry report Docs", "vecferry report Docs --html report.html", "vecferry report Docs --json > report.json")
+
+_LAST_EVENTS = 15
+
+
+def run(
+    ctx: typer.Context,
+    pin: PinName,
+    migration: Annotated[str | None, typer.Option(metavar="ID", help="An earlier migration's id; else the newest.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one self-contained page.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a migration did: stages and their verdicts, shares, spend, rollbacks, and every event with who and why."""
+    with ports_of(ctx) as ports:
+        from vecferry.steps import report as step
+
+        found = step.gather(ports, pin, migration)
+    if html is not None:
+        _write(html, found)
+    answer(found, as_json, lambda console: _show(console, found, html))
+
+
+def _write(file: Path, found: dict[str, Any]) -> None:
+    from vecferry.cli.report_page import page
+
+    try:
+        file.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(error.strerror or str(error), where=str(file), next_action="Give a file that can be written.") from error
+
+
+def _show(console: Console, found: dict[str, Any], html: Path | None) -> None:
+    migration = found["migration"]
+    tables.heading(console, f"{found['pin']}: {migration['from_space']} → {migration['to_space']}")
+    tables.pairs(console, facts(found))
+    tables.listing(console, STAGE_HEADERS, stage_cells(found), right=("took", "rows"))
+    if found["shares"]:
+        tables.listing(console, SHARE_HEADERS, share_cells(found), right=SHARE_HEADERS[1:])
+    events = event_cells(found)
+    tables.listing(console, EVENT_HEADERS, events[-_LAST_EVENTS:], whole=EVENT_HEADERS[:1])
+    if len(events) > _LAST_EVENTS:
+        console.print(f"The last {_LAST_EVENTS} of {counted(len(events), 'event')}; --json and --html have all.")
+    if html is not None:
+        console.print(f"Written to {html}.", soft_wrap=True)
+
+
+# --- the same cells for terminal and page
+
+STAGE_HEADERS = ("stage", "verdict", "took", "rows", "reason")
+SHARE_HEADERS = ("stage", "asked", "served", "queries", "fallbacks", "errors", "p95")
+EVENT_HEADERS = ("at (UTC)", "who", "what", "why")
+
+
+def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    migration, spend = found["migration"], found["spend"]
+    estimated = found["plan"].get("cost_usd")
+    planned = "" if estimated is None else f", planned {usd(estimated)}"
+    rows = [
+        ("migration", f"{migration['id']}, {migration['phase'].replace('_', ' ')}"),
+        ("shadow", migration["shadow"]),
+        ("spend", f"{usd(spend['cost_usd'])}{planned}; {count(spend['tokens'])} tokens in {count(spend['requests'])} requests"),
+    ]
+    if found["write_hold_s"] is not None:
+        rows.append(("writes held", f"{found['write_hold_s']:.3f} s, once, while authority moved"))
+    rows += [("rolled back", f"{moment(r['at'])} UTC by {r['who']}: {r['why']}") for r in found["rollbacks"]]
+    return rows
+
+
+def stage_cells(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            stage["stage"],
+            stage["outcome"],
+            "–" if stage["seconds"] is None else duration(stage["seconds"]),
+            count(stage["rows_checked"]),
+            _reason(stage),
+        )
+        for stage in found["stages"]
+    ]
+
+
+def share_cells(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            stage,
+            percent(share["asked"]),
+            percent(share["served"]),
+            count(share["queries"]),
+            count(share["fallbacks"]),
+            count(share["errors"]),
+            "–" if share["p95_ms"] is None else f"{share['p95_ms']:.0f} ms",
+        )
+        for stage, share in found["shares"].items()
+    ]
+
+
+def event_cells(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [(moment(event["at"]), event["who"], _what(event), event["why"]) for event in found["events"]]
+
+
+def _reason(stage: dict[str, Any]) -> str:
+    if not stage["accepted_by"]:
+        return str(stage["reason"])
+    return f"{stage['reason']}\naccepted by {stage['accepted_by']}: {stage['accepted_why']}"
+
+
+def _what(event: dict[str, Any]) -> str:
+    detail = event["detail"]
+    if event["what"] == "move":
+        share = f" {detail['percent']}%" if detail.get("to") == "serving" else ""
+        return f"{detail.get('from')} → {detail.get('to')}{share}"
+    return str(event["what"])

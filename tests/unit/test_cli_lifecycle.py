@@ -1,0 +1,223 @@
+"""A whole migration by hand, and what each verb says on the way."""
+
+import pytest
+
+from tests.support.cli_world import World, golden_lines
+from vecferry.domain.lifecycle import PROTOCOL_VERSION, Phase
+from vecferry.domain.routing import Lease
+
+FILL = ("plan", "create_shadow", "enable_dual_write", "backfill", "verify_parity")
+
+
+@pytest.fixture
+def started(tmp_path):
+    world = World().started()
+    file = tmp_path / "golden.jsonl"
+    file.write_text(golden_lines(), encoding="utf-8")
+    world.done("golden", "import", str(file), "--pin", "Docs")
+    return world
+
+
+@pytest.fixture
+def serving(started):
+    """At 5%."""
+    return started.proven_up_to(Phase.SERVING)
+
+
+def advance(world, stage):
+    assert world.run("step", stage, "Docs", "--timeout", "1").code == 1
+    world.ask()
+    world.stepped(stage)
+
+
+def test_from_plan_to_retire_with_a_rollback_on_the_way(started):
+    for stage in (*FILL, "validate_golden_set"):
+        assert started.done("status", "Docs")["next"] == f"vecferry step {stage} Docs"
+        started.stepped(stage)
+    for stage in ("cut_over_5", "cut_over_25"):
+        advance(started, stage)
+    back = started.done("rollback", "Docs", "--why", "trying it")
+    assert (back["from_percent"], started.migration.phase) == (25, Phase.ROLLED_BACK)
+    assert started.run("reopen", "Docs", "--why", "mended").code == 1  # no parity pass since
+    assert started.done("verify", "Docs", "--repair")["outcome"] == "PASS"
+    assert started.done("reopen", "Docs", "--why", "mended")["percent"] == 5
+    started.ask()
+    started.stepped("cut_over_5")
+    for stage in ("cut_over_25", "cut_over_100"):
+        advance(started, stage)
+    started.stepped("retire")
+    assert started.ledger.pin("Docs").collection == started.migration.spec.shadow
+    assert started.run("rollback", "Docs").code == 1  # authority has moved
+    assert started.stepped("verify_parity")  # cleared after the end: changes nothing, fails nobody
+    report = started.done("report", "Docs")
+    assert [row["stage"] for row in report["stages"]][-2:] == ["cut_over_100", "retire"]
+    assert report["shares"]["cut_over_25"] == pytest.approx(report["shares"]["cut_over_25"] | {"asked": 0.25, "served": 0.25})
+    assert [(r["who"], r["why"]) for r in report["rollbacks"]] == [("tester", "trying it")]
+
+
+def test_status_tells_of_backfill_and_verdicts(started):
+    started.stepped("plan").proven_up_to(Phase.BACKFILLED)
+    status = started.done("status", "Docs")
+    assert status["next"] == "vecferry step verify_parity Docs"
+    assert status["backfill"]["objects"] == status["backfill"]["objects_expected"] == 60
+    assert status["verdicts"]["plan"]["outcome"] == "PASS"
+    assert "backfill" in started.run("status").out
+
+
+def test_a_percent_that_was_not_judged_yet_is_the_next_stage_itself(serving):
+    assert serving.done("status", "Docs")["next"] == "vecferry step cut_over_5 Docs"
+
+
+def test_a_stage_that_is_not_confirmed_in_time_says_what_it_waits_for(serving):
+    said = serving.run("step", "cut_over_5", "Docs", "--timeout", "2")
+    assert said.code == 1
+    assert "queries on the shadow: 0 of 20" in said.err
+    assert "--timeout 8" in said.err
+
+
+def test_a_stage_out_of_order_is_bad_input(started):
+    said = started.run("step", "retire", "Docs")
+    assert said.code == 2
+    assert "retire comes after the phase serving" in said.err
+
+
+def test_inconclusive_exits_3_until_a_named_person_accepts(tmp_path):
+    world = World().pinned()
+    file = tmp_path / "golden.jsonl"
+    file.write_text(golden_lines(6), encoding="utf-8")
+    world.done("golden", "import", str(file), "--pin", "Docs")
+    world.done("plan", "Docs", "--to", "sandbox-char-2", "--margin", "0.02", "--soak-minutes", "0", "--start")
+    world.proven_up_to(Phase.VERIFIED)
+    said = world.run("step", "validate_golden_set", "Docs", "--json")
+    assert (said.code, said.json["verdict"]["outcome"]) == (3, "INCONCLUSIVE")
+    assert "vecferry accept Docs validate_golden_set" in said.json["next"]
+    assert world.run("accept", "Docs", "validate_golden_set").code == 2  # without a reason
+    accepted = world.done("accept", "Docs", "validate_golden_set", "--who", "ana", "--why", "six are enough")
+    assert accepted["accepted_by"] == "ana"
+    again = world.done("step", "validate_golden_set", "Docs")
+    assert again["verdict"]["accepted_why"] == "six are enough"
+    assert world.migration.phase is Phase.VALIDATED
+    stages = {row["stage"]: row for row in world.done("report", "Docs")["stages"]}
+    assert stages["validate_golden_set"]["accepted_by"] == "ana"
+
+
+def test_an_unknown_stage_and_those_with_verbs_of_their_own(started):
+    assert "There are: check_deprecation, plan" in started.run("step", "nope", "Docs").err
+    assert "vecferry rollback Docs" in started.run("step", "roll_back", "Docs").err
+    assert "check_deprecation, plan" in started.run("accept", "Docs", "nope", "--why", "x").err
+
+
+def test_without_great_expectations_step_says_what_to_install_and_does_nothing(started, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    said = started.run("step", "create_shadow", "Docs")
+    assert said.code == 2
+    assert "pip install 'vecferry[gx]'" in said.err
+    assert started.migration.phase is Phase.PLANNED
+    assert started.done("status", "Docs")["migration"]["phase"] == "planned"
+
+
+def test_check_deprecation_before_there_is_a_migration():
+    world = World().pinned()
+    assert "--to MODEL" in world.run("step", "check_deprecation", "Docs").err
+    done = world.done("step", "check_deprecation", "Docs", "--to", "sandbox-char-2")
+    assert done["verdict"]["outcome"] == "PASS"
+    assert done["next"] == "vecferry plan Docs --to MODEL --start"
+
+
+def test_pause_holds_the_migration_and_unpause_lets_it_go(started):
+    started.done("pause", "Docs", "--why", "incident")
+    assert "paused: incident" in started.run("status", "Docs").out
+    said = started.run("step", "create_shadow", "Docs")
+    assert said.code == 1
+    assert "vecferry unpause Docs" in said.err
+    assert started.done("unpause", "Docs")["was_paused"] == "incident"
+    assert started.done("unpause", "Docs")["was_paused"] is None
+    started.stepped("create_shadow")
+
+
+def test_verify_exits_1_with_examples_and_repairs(started):
+    started.proven_up_to(Phase.BACKFILLED)
+    spec = started.migration.spec
+    lost = started.store.keys(spec.shadow, after="", until="f" * 8 + "-ffff-ffff-ffff-" + "f" * 12, limit=1)[0]
+    started.store.delete(spec.shadow, lost, timeout_s=1)
+    said = started.run("verify", "Docs", "--json")
+    assert (said.code, said.json["outcome"]) == (1, "FAIL")
+    assert said.json["evidence"]["kinds"] == {"missing": 1}
+    assert lost in started.run("verify", "Docs").out
+    assert started.done("verify", "Docs", "--repair")["evidence"]["passes"] == 2
+    assert started.run("verify", "Docs").code == 0
+
+
+def test_verify_before_there_is_a_shadow_says_what_to_run(started):
+    said = started.run("verify", "Docs")
+    assert said.code == 2
+    assert "vecferry step create_shadow Docs" in said.err
+
+
+def test_rollback_waits_for_routers_and_says_who_is_missing(serving):
+    lease = Lease("r1", "Docs", serving.clock.now(), 10.0, 3, PROTOCOL_VERSION, "host:1")
+    serving.ledger.register(lease)
+    said = serving.run("rollback", "Docs", "--why", "x", "--timeout", "2")
+    assert said.code == 1
+    assert "host:1" in said.err
+    assert "The rollback is written" in said.err
+    assert serving.ledger.snapshot("Docs").routing.percent == 0
+    assert "host:1 is still at version 3" in serving.run("status", "Docs").out
+
+
+def test_rollback_before_anything_is_served(started):
+    assert started.done("rollback", "Docs")["from_percent"] == 0
+    assert "Nothing to roll back" in started.run("rollback", "Docs").out
+
+
+def test_discard_drops_the_shadow_and_can_be_run_again(started):
+    started.proven_up_to(Phase.SHADOW_CREATED)
+    shadow = started.migration.spec.shadow
+    assert started.run("discard", "Docs").code == 2  # a reason is wanted
+    assert started.done("discard", "Docs", "--why", "no better")["dropped"] == shadow
+    assert shadow not in started.store.collections()
+    assert started.done("discard", "Docs", "--why", "again")["phase"] == "discarded"
+    assert started.done("status", "Docs")["next"] == "vecferry plan Docs --to MODEL"
+    assert "no migration is under way" in started.run("pause", "Docs").err
+
+
+def test_discard_of_what_serves_is_refused(serving):
+    said = serving.run("discard", "Docs", "--why", "x")
+    assert said.code == 2
+    assert "vecferry rollback Docs" in said.err
+
+
+def test_the_report_as_a_page_is_self_contained_and_escaped(serving, tmp_path):
+    serving.done("rollback", "Docs", "--why", "<script>alert(1)</script>")
+    file = tmp_path / "report.html"
+    serving.done("report", "Docs", "--html", str(file))
+    page = file.read_text(encoding="utf-8")
+    assert "serving → rolled_back" in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert "href=" not in page
+
+
+def test_a_report_of_a_pin_that_never_moved():
+    said = World().pinned().run("report", "Docs")
+    assert said.code == 2
+    assert "no migration yet" in said.err
+
+
+def test_watching_in_a_log_says_what_has_changed_until_ctrl_c(started, monkeypatch):
+    looks = iter([lambda: None, lambda: started.ledger.set_paused(started.migration.id, "incident", who="x")])
+
+    def sleep(_seconds):
+        for change in looks:
+            return change()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(started.clock, "sleep", sleep)
+    said = started.run("status", "Docs", "--watch")
+    assert said.code == 130
+    assert said.out.count("Docs: planned") == 2
+    assert said.out.count("Docs: planned, paused: incident") == 1
+
+
+def test_status_cannot_watch_and_be_one_document():
+    assert "--watch never ends" in World().pinned().run("status", "--watch", "--json").err

@@ -1,0 +1,54 @@
+import pytest
+
+from tests.support.cli_world import World
+
+
+def test_a_plan_writes_nothing():
+    world = World().pinned()
+    before = len(world.ledger.events())
+    plan = world.done("plan", "Docs", "--to", "sandbox-char-2", "--budget-usd", "5", "--deadline", "2027-03-31")
+    assert (plan["started"], plan["objects"], plan["tokens_by"]) == (False, 60, "words")
+    assert plan["meets_deadline"] is True
+    assert world.ledger.migrations() == []
+    assert len(world.ledger.events()) == before
+
+
+def test_start_begins_it_and_is_the_same_when_run_again():
+    world = World().pinned()
+    args = ["plan", "Docs", "--to", "sandbox-char-2", "--budget-usd", "5", "--percents", "5,100", "--start"]
+    first, second = world.done(*args), world.done(*args)
+    assert first["migration_id"] == second["migration_id"]
+    options = world.migration.options
+    assert (options["budget_usd"], options["percents"], options["who"]) == (5.0, [5, 100], "tester")
+
+
+def test_the_table_says_how_it_was_counted_and_what_the_price_is_worth():
+    out = World().pinned().run("plan", "Docs", "--to", "sandbox-char-2").out
+    for figure in ("counted by words", "price without a date", "a month", "golden set", "Nothing was written"):
+        assert figure in out
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--to", "nope"], "VECFERRY_MODELS"),
+        (["--to", "sandbox-word-1"], "is in sandbox/sandbox-word-1@16 already"),
+        (["--to", "sandbox-char-2", "--percents", "10,100"], "percents must be among"),
+        (["--to", "sandbox-char-2", "--percents", "many"], "Write 5,25,100"),
+        (["--to", "sandbox-char-2", "--budget-usd", "0"], "budget_usd must be above 0"),
+        (["--to", "sandbox-char-2", "--deadline", "soon"], "does not match the format"),
+        (["--to", "sandbox-char-2", "--overlong", "shorten"], "truncate, skip or fail"),
+    ],
+)
+def test_bad_input_says_what_is_right(args, says):
+    said = World().pinned().run("plan", "Docs", *args)
+    assert said.code == 2
+    assert says in said.err
+
+
+def test_an_empty_collection_is_refused_with_the_reason():
+    world = World(objects=0)
+    world.done("pin", "Docs", "--model", "sandbox-word-1", "--properties", "title")
+    said = world.run("plan", "Docs", "--to", "sandbox-char-2")
+    assert said.code == 2
+    assert "the collection is empty" in said.err
