@@ -583,7 +583,7 @@ def test_a_taken_port_and_a_bad_corpus_end_the_command_with_what_to_do(tmp_path)
     corpus = tmp_path / "docs.jsonl"
     corpus.write_text('{"uuid": "x"}\n')
     command = [sys.executable, "-m", "vecferry.sandbox", "provider", "--corpus", corpus, "--cache", tmp_path]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=140)
     assert ended.returncode == 2
     assert f"{corpus}:1" in ended.stderr
     corpus.write_text('{"uuid": "00000000-0000-0000-0000-000000000001", "properties": {"body": "some text"}}\n')
@@ -591,6 +591,6 @@ def test_a_taken_port_and_a_bad_corpus_end_the_command_with_what_to_do(tmp_path)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        ended = subprocess.run([*command, "--port", port], capture_output=True, text=True, timeout=60)
+        ended = subprocess.run([*command, "--port", port], capture_output=True, text=True, timeout=140)
     assert ended.returncode == 2
     assert "Use --port 0" in ended.stderr
