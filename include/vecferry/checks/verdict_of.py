@@ -13,7 +13,8 @@ def verdict_of(stage: str, result: CheckResult, **evidence: Any) -> Verdict:
     """PASS, NO_DATA for an empty frame, else FAIL with the several lines that people read in the log."""
     rows: Mapping[str, Any] = {"rows": result.rows, "gx": result.describe, **evidence}
     if result.success:
-        return Verdict(stage, Outcome.PASS, f"{result.rows:,} rows, all as expected", dict(rows))
+        counted = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
+        return Verdict(stage, Outcome.PASS, f"{counted}, all as expected", dict(rows))
     outcome = Outcome.FAIL if result.rows else Outcome.NO_DATA
     return Verdict(stage, outcome, failure_text(result), dict(rows))
 

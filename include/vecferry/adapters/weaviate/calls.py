@@ -31,7 +31,7 @@ class Calls:
         try:
             response = self._send(method, path, params, None, Deadline(self.timeout_s))
         except httpx.HTTPError as error:
-            raise errors.read_failed(error, where=where) from error
+            raise errors.read_failed(error, where=where, address=self.connection.url) from error
         if response.is_success or response.status_code == 404:
             return response
         raise self._named(errors.read_refused(response, where=where))
@@ -51,7 +51,7 @@ class Calls:
         try:
             response = self._send(method, path, params, content, deadline)
         except httpx.HTTPError as error:
-            raise errors.write_failed(error, where=where) from error
+            raise errors.write_failed(error, where=where, address=self.connection.url) from error
         if response.is_success or response.status_code == 404:
             return response
         raise self._named(errors.write_refused(response, where=where))

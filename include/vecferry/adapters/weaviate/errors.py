@@ -56,8 +56,14 @@ def definite(message: str, *, where: str) -> VecferryError | None:
     return None
 
 
-def read_failed(error: httpx.HTTPError, *, where: str) -> Retryable:
-    return Retryable(f"Weaviate did not answer ({type(error).__name__})", where=where, next_action="Try again.")
+def read_failed(error: httpx.HTTPError, *, where: str, address: str) -> Retryable:
+    if isinstance(error, _NOT_SENT):
+        return Retryable(
+            f"Weaviate cannot be reached at {address}",
+            where=where,
+            next_action="Start it, or correct VECFERRY_WEAVIATE_URL (in Airflow: the Connection vecferry_weaviate).",
+        )
+    return Retryable(f"Weaviate at {address} did not answer ({type(error).__name__})", where=where, next_action="Try again.")
 
 
 def read_refused(response: httpx.Response, *, where: str) -> VecferryError:
@@ -71,10 +77,10 @@ def read_refused(response: httpx.Response, *, where: str) -> VecferryError:
     return BadInput(message, where=where, next_action=_SEE_OBJECT)
 
 
-def write_failed(error: httpx.HTTPError, *, where: str) -> VecferryError:
+def write_failed(error: httpx.HTTPError, *, where: str, address: str) -> VecferryError:
     """Only what failed before anything was sent is certain."""
     if isinstance(error, _NOT_SENT):
-        return NotWritten(f"no connection ({type(error).__name__})", where=where, next_action="Try again.")
+        return NotWritten(f"no connection to Weaviate at {address}", where=where, next_action="Try again.")
     return unknown(f"no answer ({type(error).__name__})", where=where)
 
 
