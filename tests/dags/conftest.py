@@ -21,7 +21,7 @@ _SETTINGS = {
     "CORE__SIMPLE_AUTH_MANAGER_USERS": "ada:admin,vic:viewer",
     "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": _HOME / "passwords.json",
     "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME / 'airflow.db'}",
-    "API_AUTH__JWT_SECRET": "for-tests-only-0123456789abcdef0123456789abcdef",
+    "API_AUTH__JWT_SECRET": "for-tests-only-" + "0123456789abcdef" * 4,
     "LOGGING__BASE_LOG_FOLDER": _HOME / "logs",
     "LOGGING__LOGGING_LEVEL": "WARNING",
     "USAGE_DATA_COLLECTION__ENABLED": False,
