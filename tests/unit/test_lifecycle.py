@@ -98,6 +98,8 @@ def test_after_retire_whatever_is_cleared_changes_nothing(world):
         stage_runner.act(stage, world.ports, migration_id)
         assert stage_runner.ready(stage, world.ports, migration_id).done
         stage_runner.check(stage, world.ports, migration_id)
+    assert plan(world) == migration_id
+    assert stage_runner.ready("plan", world.ports, request()).done
     assert world.live(1, spec.shadow) is not None
     assert world.live(1, spec.live) is None
     assert world.ledger.migration(migration_id).phase is Phase.RETIRED

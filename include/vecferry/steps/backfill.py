@@ -22,7 +22,8 @@ PAGE = 250
 """Objects under rows at a time: what a crash may have to do again."""
 PLANNED = "chunks_planned"
 _PER_CHUNK = 2_500
-_MOST_CHUNKS = 100
+_MOST_CHUNKS = 500
+"""Of all tenants together: Airflow's scheduler slows down above that many mapped tasks."""
 Progress = Callable[[Chunk], None]
 
 
@@ -35,7 +36,8 @@ def plan_chunks(ports: Ports, migration_id: str) -> list[dict[str, Any]]:
     known = ports.ledger.chunks(migration_id)
     planned = {chunk.tenant for chunk in known}
     tenants = tenants_of(ports.store, migration.spec.live)
-    new = [chunk for tenant in tenants if tenant not in planned for chunk in _chunks_of(ports, migration, tenant)]
+    most = max(1, _MOST_CHUNKS // len(tenants))
+    new = [chunk for tenant in tenants if tenant not in planned for chunk in _chunks_of(ports, migration, tenant, most)]
     chunks = ports.ledger.plan_chunks(migration_id, new)
     recorded(ports, migration, PLANNED, f"{len(chunks)} chunks", chunks=len(chunks))
     return [_named(chunk) for chunk in chunks]
@@ -107,9 +109,9 @@ def _copy_page(ports: Ports, migration: Migration, chunk: Chunk, owner: str) -> 
     return chunk
 
 
-def _chunks_of(ports: Ports, migration: Migration, tenant: str | None) -> list[Chunk]:
+def _chunks_of(ports: Ports, migration: Migration, tenant: str | None, most: int) -> list[Chunk]:
     count = ports.store.count(migration.spec.live, tenant=tenant)
-    number = min(_MOST_CHUNKS, max(1, -(-count // _PER_CHUNK)))
+    number = min(most, max(1, -(-count // _PER_CHUNK)))
     return [Chunk(migration.id, start, end, tenant) for start, end in even_ranges(number)]
 
 

@@ -33,6 +33,9 @@ def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
     active = ports.ledger.active_migration(pin.name)
     if active is not None:
         return _same_or_refuse(active, card, pin)
+    arrived = _arrived(ports, pin, card)
+    if arrived is not None:
+        return {"migration_id": arrived.id, **arrived.plan}
     plan = look(ports, pin, card, request)
     migration = _migration(ports, pin, card, request, plan)
     started = ports.ledger.start_migration(migration, who=request.who or "vecferry", why=request.why or "planned")
@@ -42,8 +45,9 @@ def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
 
 def ready(ports: Ports, request: MigrationRequest) -> Ready:
     """Planned; acceptance is the approval task's."""
-    active = ports.ledger.active_migration(request.collection)
-    return YES if active is not None else Ready(False, "the plan")
+    pin = ports.ledger.pin(request.collection)
+    planned = ports.ledger.active_migration(pin.name) or _arrived(ports, pin, ports.catalogue.card(request.to_model))
+    return YES if planned is not None else Ready(False, "the plan")
 
 
 def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> dict[str, Any]:
@@ -84,6 +88,12 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
         "tenants": len(ports.store.tenants(pin.collection)),
         "shared_space": pin.space.same_as(card.space),
     }
+
+
+def _arrived(ports: Ports, pin: Pin, card: ModelCard) -> Migration | None:
+    """The migration that brought the pin where the request wants it: what a plan cleared after ``retire`` finds."""
+    newest = next(iter(ports.ledger.migrations(pin.name)), None)
+    return newest if newest and newest.phase is Phase.RETIRED and newest.spec.space == card.space == pin.space else None
 
 
 def _same_or_refuse(active: Migration, card: ModelCard, pin: Pin) -> dict[str, Any]:
