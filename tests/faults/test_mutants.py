@@ -1,0 +1,115 @@
+"""A schedule that no broken rule can fail proves nothing: each is made to fail, at a promise and not at a step of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.faults import mutants, test_copiers, test_retire, test_routers, test_writers
+from tests.faults.fault_world import Broken, FaultWorld, make_fault_world
+
+Schedule = Callable[[FaultWorld], None]
+
+IN_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
+    (
+        mutants.without_the_reread_of_live,
+        test_writers.test_schedule_1_a_stale_shadow_write_after_a_newer_verify_is_healed_by_the_reread,
+    ),
+    (
+        mutants.unknown_live_writes_are_followed,
+        test_writers.test_schedule_2_a_live_write_that_times_out_and_lands_after_the_reconcile,
+    ),
+    (
+        mutants.unknown_shadow_writes_are_tried_again,
+        test_writers.test_schedule_3_a_shadow_write_that_times_out_and_lands_between_rewrite_and_reread,
+    ),
+    (mutants.claims_keep_the_token, test_writers.test_schedule_4_a_janitor_crashes_with_a_shadow_write_in_flight),
+    (
+        mutants.owners_do_not_fence_themselves,
+        test_writers.test_schedule_5_a_paused_owner_whose_row_is_gone_neither_sends_nor_acknowledges,
+    ),
+    (
+        mutants.owners_do_not_fence_themselves,
+        test_writers.test_schedule_5_a_paused_owner_acknowledges_nothing_past_its_deadline,
+    ),
+    (
+        mutants.rows_are_closed_by_id_alone,
+        test_writers.test_schedule_5_a_paused_owner_does_not_delete_a_row_that_was_claimed,
+    ),
+    (mutants.copiers_open_no_rows, test_copiers.test_schedule_7_parity_crashes_with_a_put_in_flight_before_a_clean_pass),
+    (mutants.the_flip_ignores_the_journal, test_copiers.test_schedule_13_parity_that_has_opened_its_row_before_the_flip),
+    (mutants.copiers_may_start_after_the_flip, test_copiers.test_schedule_13_parity_that_opens_its_row_after_the_flip),
+    (mutants.without_the_read_back_of_the_shadow, test_copiers.test_schedule_16_a_batch_that_lies),
+    (
+        mutants.parity_puts_what_is_not_indexed_again,
+        test_copiers.test_schedule_17_an_object_that_is_stored_and_not_indexed,
+    ),
+    (mutants.nothing_stops_an_expired_router, test_routers.test_schedule_9_an_expired_router_resumes_during_a_freeze),
+    (
+        mutants.the_flip_ignores_the_journal,
+        test_routers.test_schedule_9_an_expired_router_that_holds_a_row_blocks_the_flip,
+    ),
+    (
+        mutants.acts_do_not_compare_and_set,
+        test_routers.test_schedule_15_a_cut_over_that_was_under_way_during_a_rollback_changes_nothing,
+    ),
+    (
+        mutants.the_flip_ignores_the_journal,
+        test_retire.test_schedule_11_a_router_acknowledges_and_crashes_just_before_the_freeze,
+    ),
+    (
+        mutants.the_flip_ignores_the_journal,
+        test_retire.test_schedule_11_a_reconcile_paused_after_its_read_blocks_the_flip,
+    ),
+]
+BEFORE_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
+    (
+        mutants.copiers_open_no_rows,
+        test_copiers.test_schedule_6_backfill_crashes_with_a_put_in_flight_and_the_application_deletes,
+    ),
+    (
+        mutants.unknown_operations_finish_at_once,
+        test_routers.test_schedule_8_an_ambiguous_write_from_before_dual_write_lands_after_adoption,
+    ),
+    (
+        mutants.a_renewed_lease_revives_old_operations,
+        lambda world: test_routers.test_schedule_9_an_expired_router_resumes_during_a_barrier(world, True),
+    ),
+]
+
+
+def named(value: object) -> str:
+    return getattr(value, "__name__", "schedule").removeprefix("test_").split("_a_")[0]
+
+
+@pytest.fixture
+def fresh() -> Iterator[FaultWorld]:
+    made = make_fault_world(3)
+    yield made
+    made.s.close()
+
+
+@pytest.mark.parametrize(("mutant", "schedule"), IN_DUAL_WRITING, ids=named)
+def test_a_schedule_finds_its_mutant(
+    monkeypatch: pytest.MonkeyPatch, fresh: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
+) -> None:
+    fresh.copied()
+    mutant(monkeypatch)
+    with pytest.raises(Broken):
+        schedule(fresh)
+
+
+@pytest.mark.parametrize(("mutant", "schedule"), BEFORE_DUAL_WRITING, ids=named)
+def test_a_schedule_that_begins_before_dual_write_finds_its_mutant(
+    monkeypatch: pytest.MonkeyPatch, fresh: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
+) -> None:
+    mutant(monkeypatch)
+    with pytest.raises(Broken):
+        schedule(fresh)
+
+
+def test_the_freezes_schedule_finds_its_mutant(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutants.nobody_undoes_a_freeze(monkeypatch)
+    with pytest.raises(Broken):
+        test_retire.test_schedule_14_retire_dies_after_the_freeze_and_writes_go_on_within_the_hold_limit()
