@@ -77,6 +77,9 @@ class Receipt:
     progress: Progress | None = None
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until the shadow agrees on what is acknowledged, at most ``timeout`` seconds. ``True`` at once when no migration runs; ``False`` if it
-        is not done yet, or was left to the janitor: nothing is lost then, it only takes longer."""
+        """Waits until the shadow agrees on what is acknowledged, at most ``timeout`` seconds.
+
+        ``True`` at once when no migration runs; ``False`` if it is not done yet, or was left to the janitor: nothing is lost
+        then, it only takes longer.
+        """
         return self.progress is None or self.progress.wait(timeout)
