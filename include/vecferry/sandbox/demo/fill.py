@@ -19,25 +19,27 @@ _BATCH = 250
 Progress = Callable[[int, int], None]
 
 
-def fill(client: weaviate.WeaviateClient, openai: OpenAI, documents: Documents, progress: Progress) -> None:
+def fill(
+    client: weaviate.WeaviateClient, openai: OpenAI, documents: Documents, progress: Progress, collection: str = COLLECTION
+) -> None:
     """One batch is embedded while the one before is stored."""
-    client.collections.create_from_dict(schema_of(documents.rows))
+    client.collections.create_from_dict(schema_of(documents.rows, collection))
     done = 0
     with ThreadPoolExecutor(2) as pool:
         for rows, vectors in zip(
             _batches(documents.rows), pool.map(_embedder(openai, documents), _batches(documents.rows)), strict=True
         ):
-            _store(client, rows, vectors)
+            _store(client, collection, rows, vectors)
             done += len(rows)
             progress(done, len(documents.rows))
 
 
-def schema_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def schema_of(rows: Sequence[Mapping[str, Any]], collection: str) -> dict[str, Any]:
     types: dict[str, str] = {}
     for row in rows:
         types = {**{name: _type_of(name, value) for name, value in row["properties"].items() if value is not None}, **types}
     return {
-        "class": COLLECTION,
+        "class": collection,
         "description": "what the demo's application searches",
         "vectorizer": "none",
         "vectorIndexType": "hnsw",
@@ -73,15 +75,17 @@ def _text(properties: Mapping[str, Any], recipe: Sequence[str]) -> str:
     return "\n".join(text for name in recipe if (text := properties.get(name) or "").strip()).strip()
 
 
-def _store(client: weaviate.WeaviateClient, rows: Sequence[Mapping[str, Any]], vectors: Sequence[list[float] | None]) -> None:
+def _store(
+    client: weaviate.WeaviateClient, collection: str, rows: Sequence[Mapping[str, Any]], vectors: Sequence[list[float] | None]
+) -> None:
     objects = [
         DataObject(properties=dict(row["properties"]), uuid=row["uuid"], vector=vector)
         for row, vector in zip(rows, vectors, strict=True)
     ]
-    answer = client.collections.use(COLLECTION).data.insert_many(objects)
+    answer = client.collections.use(collection).data.insert_many(objects)
     if answer.has_errors:
         first = next(iter(answer.errors.values()))
-        raise Retryable(f"{len(answer.errors)} objects were refused: {first.message}", where=COLLECTION)
+        raise Retryable(f"{len(answer.errors)} objects were refused: {first.message}", where=collection)
 
 
 def _batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:

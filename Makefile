@@ -1,0 +1,45 @@
+# Everything lives under .vecferry/: the environment, the demo, its logs and its report.
+# PYTHON: the Python 3.11 to build the environment with.  ARGS: passed on to demo, test and bench.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+ARGS ?=
+VENV := .vecferry/venv
+BIN := $(VENV)/bin
+
+# Without .pyc files Airflow's imports take three times as long; every process of a demo or test would pay that.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help venv demo test bench lint
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@echo
+	@echo 'make demo ARGS="--exit --candidate sandbox-hash-bad"    make demo ARGS=--help    make test ARGS="-k router"'
+
+venv: $(VENV)/installed ## the pinned environment in .vecferry/venv
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'Python 3.11 is needed: install it, or say make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: venv ## a whole migration on real parts, with an application on it; ARGS=--exit ends by itself
+	@$(BIN)/python -m vecferry.sandbox.demo $(ARGS)
+
+test: venv ## all tests: unit, contract, DAGs, integration, end to end
+	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
+	@$(BIN)/python -m pytest -q tests/unit tests/contract tests/dags tests/integration tests/e2e $(ARGS)
+
+bench: venv ## sizes and times, each beside what it is compared to
+	@$(BIN)/python -m vecferry.sandbox.bench $(ARGS)
+
+lint: venv ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
