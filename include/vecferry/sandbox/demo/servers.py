@@ -52,7 +52,7 @@ def settings(folder: DemoFolder, provider: Address, weaviate_url: str, weaviate_
         "VECFERRY_NOTICES": provider.notices_url,
         # Two cores are shared by everything here, the checks and the canary's own replays too: latencies say little.
         "VECFERRY_GATES__CANARY_LATENCY_SLACK_MS": "250",
-        "VECFERRY_GATES__CANARY_MIN_QUERIES": "30",
+        "VECFERRY_GATES__CANARY_MIN_QUERIES": "25",
         "OPENAI_API_KEY": _KEY,
         "OPENAI_BASE_URL": provider.openai_url,
         "CO_API_KEY": _KEY,

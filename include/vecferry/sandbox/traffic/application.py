@@ -25,7 +25,7 @@ _FLUSH_S = 30.0
 class Load:
     """Rates are per second, for all threads together."""
 
-    queries_per_s: float = 40.0
+    queries_per_s: float = 30.0
     writes_per_s: float = 4.0
     searchers: int = 4
     seed: int = 1
