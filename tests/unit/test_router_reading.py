@@ -131,3 +131,31 @@ def test_backfill_copied_every_object(world, serving):
     assert backfill.ready(world.ports, serving).done
     shadow = world.ledger.migration(serving).spec.shadow
     assert world.store.count(shadow) == world.store.count("Docs") == 20
+
+
+def test_a_question_that_live_refuses_too_does_not_rest_the_shadow(world, serving):
+    router = world.router()
+    key = key_on(Arm.SHADOW, serving)
+    search = world.store.search
+
+    def refusing(collection, query, *, timeout_s):
+        if query.filters:
+            raise BadInput("no such property")
+        return search(collection, query, timeout_s=timeout_s)
+
+    world.store.search = refusing
+    for _ in range(7):
+        with pytest.raises(BadInput, match="no such property"):
+            router.search(text_of(3), key=key, filters={"nonsense": 1})
+    assert router.search(text_of(3), key=key).arm is Arm.SHADOW
+
+
+def test_a_defect_on_the_shadows_way_is_answered_by_live(world, serving):
+    router = world.router()
+
+    def broken(method, texts):
+        raise ZeroDivisionError
+
+    world.embedders["new-model"].before = broken
+    hits = router.search(text_of(3), key=key_on(Arm.SHADOW, serving))
+    assert (hits.arm, hits.reason) == (Arm.LIVE, "shadow_failed: ZeroDivisionError")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+# CLOCK_MONOTONIC stands still while a machine is suspended: fences and leases would outlive what they guard.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class SystemClock:
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_CLOCK)
 
     def now(self) -> datetime:
         return datetime.now(UTC)

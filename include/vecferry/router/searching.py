@@ -6,13 +6,14 @@ import uuid as uuids
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from vecferry.domain.objects import Vector
+from vecferry.domain.objects import STAMPS, Vector
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Arm, Route, Snapshot, decide
 from vecferry.domain.timing import Timings
-from vecferry.errors import BadInput, Paused, Retryable, VecferryError
+from vecferry.errors import BadInput, Retryable, VecferryError
 from vecferry.ports import Clock, Embedders, SearchQuery, VectorStore
 from vecferry.router.breaker import Breaker
 from vecferry.router.counts import Counts
@@ -23,6 +24,16 @@ _SHADOW_SHARE = 0.5
 """Of the caller's timeout: what the shadow may use before live is asked, so that the call still ends in time."""
 _REMEMBERED = 10_000
 """Queries whose feedback can still be matched to their arm."""
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What the user asked, whichever arm answers."""
+
+    text: str
+    limit: int
+    filters: Any
+    tenant: str | None
 
 
 class ArmHandle:
@@ -93,13 +104,14 @@ class Searching:
         if not text.strip():
             raise BadInput("the query is empty", where="search", next_action="Give some text.")
         snapshot, asked = self.route(key)
+        question = _Question(text, limit, filters, tenant)
         started = self._clock.monotonic()
         route = asked
         try:
             if asked.arm is Arm.SHADOW:
-                found, route = self._shadow_or_live(snapshot, asked, text, limit, filters, tenant, timeout_s)
+                found, route = self._shadow_or_live(snapshot, asked, question, timeout_s)
             else:
-                found = self._ask(snapshot, asked, text, limit, filters, tenant, timeout_s)
+                found = self._ask(snapshot, asked, question, timeout_s)
         except VecferryError:
             self._counts.failed(asked.version, asked.arm)
             raise
@@ -142,42 +154,36 @@ class Searching:
         return True
 
     def _shadow_or_live(
-        self,
-        snapshot: Snapshot,
-        asked: Route,
-        text: str,
-        limit: int,
-        filters: Any,
-        tenant: str | None,
-        timeout_s: float,
+        self, snapshot: Snapshot, asked: Route, question: _Question, timeout_s: float
     ) -> tuple[list[Hit], Route]:
-        """A failing shadow, or one slower than its share of the timeout, never fails a user."""
+        """A failing shadow, or one slower than its share of the timeout, never fails a user.
+
+        Whatever it was, a defect of ours too: live decides. Where live refuses the same question, the question was at fault.
+        """
         try:
-            found = self._ask(snapshot, asked, text, limit, filters, tenant, timeout_s * _SHADOW_SHARE)
-        except (Retryable, Paused, VecferryError) as error:
-            self._breaker.failed()
+            found = self._ask(snapshot, asked, question, timeout_s * _SHADOW_SHARE)
+        except Exception as error:
             live = _live(snapshot, f"shadow_failed: {type(error).__name__}")
-            return self._ask(snapshot, live, text, limit, filters, tenant, timeout_s * (1 - _SHADOW_SHARE)), live
+            found = self._ask(snapshot, live, question, timeout_s * (1 - _SHADOW_SHARE))
+            self._breaker.failed()
+            return found, live
         self._breaker.succeeded()
         return found, asked
 
-    def _ask(
-        self,
-        snapshot: Snapshot,
-        route: Route,
-        text: str,
-        limit: int,
-        filters: Any,
-        tenant: str | None,
-        timeout_s: float,
-    ) -> list[Hit]:
+    def _ask(self, snapshot: Snapshot, route: Route, question: _Question, timeout_s: float) -> list[Hit]:
         deadline = self._clock.monotonic() + timeout_s
-        vector: Vector = self._embedder(snapshot, route).embed_query(text, timeout_s=timeout_s)
+        vector: Vector = self._embedder(snapshot, route).embed_query(question.text, timeout_s=timeout_s)
         left_s = deadline - self._clock.monotonic()
         if left_s <= 0:
             raise Retryable("embedding the query took too long", where=route.embedder)
         query = SearchQuery(
-            text, vector, snapshot.pin.profile, _vector_name(snapshot, route), limit=limit, filters=filters, tenant=tenant
+            question.text,
+            vector,
+            snapshot.pin.profile,
+            _vector_name(snapshot, route),
+            limit=question.limit,
+            filters=question.filters,
+            tenant=question.tenant,
         )
         hits = self._store.search(route.collection, query, timeout_s=left_s)
         return [Hit(hit.uuid, hit.score, _without_stamps(hit.properties)) for hit in hits]
@@ -206,6 +212,4 @@ def _vector_name(snapshot: Snapshot, route: Route) -> str:
 
 
 def _without_stamps(properties: Any) -> dict[str, Any]:
-    from vecferry.domain.objects import STAMPS
-
     return {k: v for k, v in properties.items() if k not in STAMPS}

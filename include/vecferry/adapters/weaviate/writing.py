@@ -39,6 +39,9 @@ class Writing:
         refused = self._batch(collection, objects, collection, Deadline(timeout_s)) if objects else {}
         if any(errors.is_missing_collection(message) for message in refused.values()):
             raise self._calls.no_such(collection)
+        unclear = [message for message in refused.values() if errors.definite(message, where=collection) is None]
+        if unclear:  # a failure that we do not know may have written, or may yet
+            raise errors.unknown(f"{len(unclear)} of {len(objects)} objects: {unclear[0]}", where=collection)
         return refused
 
     def merge(self, collection: str, obj: StoredObject, *, timeout_s: float) -> bool:
