@@ -32,9 +32,9 @@ $(VENV)/installed: requirements.txt pyproject.toml
 demo: venv ## a whole migration on real parts, with an application on it; ARGS=--exit ends by itself
 	@$(BIN)/python -m vecferry.sandbox.demo $(ARGS)
 
-test: venv ## all tests: unit, contract, DAGs, integration, end to end
+test: venv ## all tests: unit, faults, contract, DAGs, integration, end to end
 	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
-	@$(BIN)/python -m pytest -q tests/unit tests/contract tests/dags tests/integration tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest -q tests/unit tests/faults tests/contract tests/dags tests/integration tests/e2e $(ARGS)
 
 bench: venv ## sizes and times, each beside what it is compared to
 	@$(BIN)/python -m vecferry.sandbox.bench $(ARGS)
