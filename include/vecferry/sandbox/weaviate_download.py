@@ -83,9 +83,9 @@ def _extract(archive: Path, target: Path) -> None:
                 shutil.copyfileobj(source, file)
             return
         with tarfile.open(archive) as tar, target.open("wb") as file:
-            source = tar.extractfile(MEMBER)
-            if source is None:
+            member = tar.extractfile(MEMBER)
+            if member is None:
                 raise KeyError(MEMBER)
-            shutil.copyfileobj(source, file)
+            shutil.copyfileobj(member, file)
     except (KeyError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         raise BadInput(f"no program {MEMBER!r} inside: {error}", where=archive.name) from error
