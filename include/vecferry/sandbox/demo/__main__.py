@@ -10,6 +10,7 @@ import threading
 from vecferry.errors import VecferryError
 from vecferry.sandbox.demo import road_refused, road_to_retire, traffic_figures
 from vecferry.sandbox.demo.demo import Demo
+from vecferry.sandbox.demo.migration_run import RunEnded
 from vecferry.sandbox.demo.options import Options, read
 from vecferry.sandbox.demo.promises import broken
 from vecferry.sandbox.demo.report_data import figures
@@ -23,14 +24,18 @@ _INTERRUPTED = 130
 
 def main() -> int:
     options = read()
-    # As Ctrl-C, so that a supervisor's or a CI's stop leaves no process behind either.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A supervisor's or a CI's stop must leave no process behind either.
+    for number in (signal.SIGTERM, signal.SIGINT):  # the latter is ignored by what a script starts in the background
+        signal.signal(number, signal.default_int_handler)
     try:
         with Screen() as screen, running(options, screen) as demo:
+            ready_s = screen.elapsed_s
             kept = _report(demo, _travel(demo))
             if not options.exit:
                 _stay(demo)
         screen.say("all processes have ended")
+        if options.exit:
+            _write_elapsed(demo, ready_s)
     except VecferryError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -41,6 +46,16 @@ def main() -> int:
 
 
 def _travel(demo: Demo) -> Journey:
+    """The report is written whatever became of the run: then it is wanted most."""
+    try:
+        return _road(demo)
+    except RunEnded as error:
+        demo.say(f"NOT AS PROMISED: {error}")
+        assert demo.watching.run is not None
+        return road_refused.ended(demo, Journey(demo.watching.run, {}))
+
+
+def _road(demo: Demo) -> Journey:
     options: Options = demo.options
     if options.refusal_expected:
         return road_refused.refused_by_golden_set(demo)
@@ -61,6 +76,12 @@ def _report(demo: Demo, journey: Journey) -> bool:
     if not not_kept:
         demo.say(f"as promised: {_in_short(demo)}")
     return not not_kept
+
+
+def _write_elapsed(demo: Demo, ready_s: float) -> None:
+    """For ``make bench``."""
+    times = {"elapsed_s": demo.screen.elapsed_s, "ready_s": ready_s, "documents": len(demo.documents.rows)}
+    demo.folder.elapsed.write_text(json.dumps(times) + "\n")
 
 
 def _in_short(demo: Demo) -> str:

@@ -69,6 +69,10 @@ class DemoFolder:
     def report_html(self) -> Path:
         return self.root / "report.html"
 
+    @property
+    def elapsed(self) -> Path:
+        return self.root / "elapsed.json"
+
     def log(self, name: str) -> Path:
         return self.root / "logs" / f"{name}.log"
 

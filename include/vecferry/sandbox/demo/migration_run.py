@@ -14,6 +14,10 @@ WATCH, MIGRATION = "deprecation_watch", "embedding_migration"
 _POLL_S = 0.5
 
 
+class RunEnded(NeedsPerson):
+    """The run is over, and what was waited for will not come; the text says why it ended."""
+
+
 class MigrationRun:
     def __init__(self, api: AirflowApi, run_id: str) -> None:
         self.api = api
@@ -31,8 +35,8 @@ class MigrationRun:
         return self.api.task_instances(MIGRATION, self.run_id)
 
     def wait_asked(self, task_id: str, *, deadline_s: float) -> None:
-        """Until the task asks a person. Raises ``NeedsPerson`` with the reason if the run ends before it does."""
-        self.wait(lambda: self._is(task_id, {"awaiting_input"}), f"{task_id} to ask", deadline_s=deadline_s)
+        """Until the task asks a person. Raises ``RunEnded`` with the reason if the run ends before it does."""
+        self.wait(lambda: self._is(task_id, {"awaiting_input"}), f"{task_id} asking", deadline_s=deadline_s)
 
     def approve(self, task_id: str, *, deadline_s: float = 240) -> None:
         """As a person would: reads for some seconds, answers, and answers anew if the question is asked again."""
@@ -52,7 +56,7 @@ class MigrationRun:
             if holds():
                 return True
             if self.state in FINISHED:
-                raise NeedsPerson(f"the run ended {self.state} before {awaited}: {self.why_failed()}", where=self.run_id)
+                raise RunEnded(f"it ended {self.state} instead of {awaited}: {self.why_failed()}", where=self.run_id)
             return False
 
         wait_until(holds_or_ended, awaited=awaited, deadline_s=deadline_s, poll_s=_POLL_S)

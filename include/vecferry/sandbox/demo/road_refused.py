@@ -16,22 +16,23 @@ def refused_by_golden_set(demo: Demo) -> Journey:
     run.approve("plan.approve")
     demo.say("approved: the plan")
     demo.say(f"the run ended: {run.wait_end(deadline_s=300)}")
-    return _ended(demo, Journey(run, {}))
+    return ended(demo, Journey(run, {}))
 
 
 def canary_fails(demo: Demo) -> Journey:
     run = demo.start_by_notice()
     run.approve("plan.approve")
     demo.say("approved: the plan")
-    run.wait(lambda: demo.percent() >= 25, "25% of the queries on the new model", deadline_s=300)
+    run.wait(lambda: demo.percent() >= 25, "serving 25% of the queries from the new model", deadline_s=300)
     broken = time.time()
     break_queries(demo.provider, demo.options.candidate)
     demo.say("the provider now answers the new model's queries with vectors of another space; only quality can tell")
     demo.say(f"the run ended: {run.wait_end(deadline_s=180)}")
-    return _ended(demo, Journey(run, {}, rollback_began=broken))
+    return ended(demo, Journey(run, {}, rollback_began=broken))
 
 
-def _ended(demo: Demo, journey: Journey) -> Journey:
+def ended(demo: Demo, journey: Journey) -> Journey:
+    """What is left to do on a road that does not reach retire."""
     time.sleep(_AFTER_S)
     demo.stop_traffic()
     demo.say("the application has stopped; the checker looks at every object")

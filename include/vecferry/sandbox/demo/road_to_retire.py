@@ -34,7 +34,9 @@ def travel(demo: Demo) -> Journey:
     run = demo.start_by_notice()
     run.approve("plan.approve")
     demo.say("approved: the plan")
-    run.wait(lambda: _served(demo, "cut_over_25") >= _SERVED_AT_25, "25% of the queries on the new model", deadline_s=300)
+    run.wait(
+        lambda: _served(demo, "cut_over_25") >= _SERVED_AT_25, "serving 25% of the queries from the new model", deadline_s=300
+    )
     rollback_began, reopened = _back_and_again(demo, run)
     run.wait_asked("retire.approve", deadline_s=300)
     before = _counted(demo)

@@ -57,6 +57,8 @@ def settings(folder: DemoFolder, provider: Address, weaviate_url: str, weaviate_
         "OPENAI_BASE_URL": provider.openai_url,
         "CO_API_KEY": _KEY,
         "CO_API_URL": provider.cohere_url,
+        # A proxy from the environment must not be asked for a loopback address.
+        **{name: ",".join(filter(None, [os.environ.get(name), LOOPBACK, "localhost"])) for name in ("NO_PROXY", "no_proxy")},
     }
 
 
