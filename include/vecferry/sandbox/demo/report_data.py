@@ -17,6 +17,7 @@ from vecferry.steps import cut_over, report
 from vecferry.steps.accept import newest_verdict
 
 Figures = dict[str, Any]
+_ROW_COUNT = "expect_table_row_count_to_be_between"
 
 
 def figures(demo: Demo, journey: Journey, traffic: Traffic) -> Figures:
@@ -79,8 +80,9 @@ def _verdicts(demo: Demo, journey: Journey, told: Figures) -> Figures:
 
 
 def _rows_checked(demo: Demo, journey: Journey, told: Figures) -> Figures:
-    first: Any = _xcom(demo, journey, "rows")
-    found = {"check_deprecation": first} if first else {}
+    gx: Any = _xcom(demo, journey, "gx") or {}
+    counts = [e["result"]["observed_value"] for e in gx.get("expectations", ()) if e["expectation_type"] == _ROW_COUNT]
+    found = {"check_deprecation": counts[0]} if counts else {}
     return found | {row["stage"]: row["rows_checked"] for row in told["stages"]}
 
 

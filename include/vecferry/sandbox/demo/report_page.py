@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from vecferry.domain.routing import Mode
 from vecferry.sandbox.demo import plots
 from vecferry.sandbox.demo.demo import Demo
 from vecferry.sandbox.demo.fill import COLLECTION
@@ -89,13 +90,24 @@ def _plots(demo: Demo, figures: Figures, traffic: Traffic, told: Figures) -> lis
     drawn = []
     if traffic.searches:
         start = min(row["invoked"] for row in traffic.searches)
-        answered = [row for row in traffic.searches if row["ok"]]
-        marks = [(_instant(r["published_at"]) - start, f"{r['mode']} {r['percent']}%") for r in told["routings"]]
+        answered = _by_model(traffic.searches, told["routings"])
+        marks = [(_instant(r["published_at"]) - start, _named(r)) for r in told["routings"] if r["mode"] != Mode.FREEZE]
         drawn += [plots.queries_by_arm(answered, marks, start), plots.latency_by_arm(answered, marks, start)]
     differences, _ = paired(demo.ports.ledger.measurements(told["migration"]["id"], GOLDEN))
     if differences:
         drawn.append(plots.golden_differences(list(differences.values()), demo.ports.gates.margin))
     return drawn + ([plots.seconds_by_stage(figures["seconds"])] if figures["seconds"] else [])
+
+
+def _by_model(searches: Sequence[Figures], routings: Sequence[Figures]) -> list[Figures]:
+    """Answered ones. After the flip the new collection is the live one: it is the model that the picture is about."""
+    flips = [routing["version"] for routing in routings if routing["mode"] == Mode.LIVE_ONLY]
+    flip = min(flips, default=float("inf"))
+    return [{**row, "arm": "shadow" if row["version"] >= flip else row["arm"]} for row in searches if row["ok"]]
+
+
+def _named(routing: Figures) -> str:
+    return "retired" if routing["mode"] == Mode.LIVE_ONLY else f"{routing['percent']}%"
 
 
 def _events(events: Sequence[Figures]) -> str:
