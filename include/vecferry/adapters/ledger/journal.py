@@ -83,7 +83,7 @@ def _open(
         "freeze_too": kind is RowKind.WRITE,
     }
     inserted = connection.execute(open_statement(connection.dialect.name), parameters)
-    return [JournalRow(row_id, migration_id, tenant, key, owner, token, kind) for row_id, key in sorted(inserted.tuples())]
+    return [JournalRow(row_id, migration_id, tenant, key, owner, token, kind) for row_id, key in sorted(inserted.all())]
 
 
 def _refusal(connection: Connection, *, migration_id: str, kind: RowKind) -> Exception:
