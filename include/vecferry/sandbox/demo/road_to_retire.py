@@ -13,7 +13,8 @@ from vecferry.sandbox.demo.migration_run import MigrationRun
 from vecferry.sandbox.traffic.control import Wish
 from vecferry.steps import cut_over
 
-_SERVED_AT_25 = 20
+_SERVED_AT_25 = 8
+"""Users have been served, and the canary, which wants more, has not judged yet: the run must not be at 100% by then."""
 _AFTER_S = 4.0
 
 
@@ -55,7 +56,8 @@ def travel(demo: Demo) -> Journey:
 def _back_and_again(demo: Demo, run: MigrationRun) -> tuple[float, float]:
     """Rolled back with the CLI in the middle of 25%, verified, reopened, and the run taken up again by REST."""
     began = time.time()
-    demo.vecferry("rollback", COLLECTION, "--why", "the demo goes back once, to show that it can")
+    back = demo.vecferry("rollback", COLLECTION, "--why", "the demo goes back once, to show that it can")
+    demo.say(f"rolled back from {back['from_percent']}%; every router had it after {back['acknowledged_s']:.1f} s")
     demo.vecferry("verify", COLLECTION, "--repair")
     demo.say(f"the run ended {run.wait_end(deadline_s=120)}, as it must: somebody rolled back")
     reopened = time.time()
