@@ -118,6 +118,7 @@ def test_a_canary_whose_answers_go_wrong_is_rolled_back_by_the_run_itself(base: 
 
 
 def test_ctrl_c_ends_every_process_and_a_second_demo_meanwhile_is_refused_by_name(base: Path) -> None:
+    base = base / "interrupted"  # what the demos before it left is evidence when they fail
     demo = started(base, "--exit")
     try:
         _wait_for(demo, "provider: ")

@@ -20,6 +20,7 @@ from vecferry.sandbox.demo.screen import Screen
 from vecferry.sandbox.demo.setting_up import running
 
 _INTERRUPTED = 130
+_COMPLAINTS = 5
 
 
 def main() -> int:
@@ -73,6 +74,8 @@ def _report(demo: Demo, journey: Journey) -> bool:
     demo.say(f"report: {demo.folder.report_html} and {demo.folder.report_json.name}")
     for text in not_kept:
         demo.say(f"NOT AS PROMISED: {text}")
+    for text in traffic.complaints()[:_COMPLAINTS]:
+        demo.say(f"the application was told: {text}")
     if not not_kept:
         demo.say(f"as promised: {_in_short(demo)}")
     return not not_kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,11 @@ class Traffic:
     @property
     def queries_failed(self) -> int:
         return sum(not row["ok"] for row in self.searches)
+
+    def complaints(self) -> list[str]:
+        """The different errors that users and writers were given, with how often."""
+        failed = [row.get("error", "") for row in (*self.searches, *self.writes)]
+        return [f"{count}× {error}" for error, count in Counter(error for error in failed if error).most_common()]
 
     @property
     def writes_unknown(self) -> int:
