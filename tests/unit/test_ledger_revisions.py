@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,12 @@ def test_an_unreachable_ledger_may_be_tried_again_and_shows_no_password(url: str
     assert "127.0.0.1:1/db" in text
     assert text.endswith("Start it, or retry later.")
     assert "s3cret" not in text + str(refused.value.__cause__)
+
+
+def test_without_its_driver_postgresql_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as Python does it: the import fails
+    with pytest.raises(BadInput, match=r"VECFERRY_LEDGER_URL: .*psycopg.*pip install 'vecferry\[postgres\]'"):
+        open_ledger("postgresql://u:s3cret@127.0.0.1:1/db")
 
 
 def test_a_database_that_does_not_exist_is_bad_input(fresh_postgres_url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -11,7 +12,8 @@ from sqlalchemy.engine import URL
 
 from vecferry.adapters.ledger import codec
 from vecferry.adapters.ledger.column_types import SQLITE_FORMAT
-from vecferry.adapters.ledger.database_url import made_folder
+from vecferry.adapters.ledger.database_url import WHERE, made_folder
+from vecferry.errors import BadInput
 from vecferry.ports import Clock
 
 BUSY_TIMEOUT_S = 5.0
@@ -41,6 +43,7 @@ def _postgresql(url: URL) -> Engine:
     wanted = {key: value for key, value in _POSTGRES_CONNECT.items() if key not in url.query}
     engine = create_engine(
         url,
+        module=_psycopg(),
         connect_args=wanted,
         pool_pre_ping=True,
         pool_size=5,
@@ -51,6 +54,19 @@ def _postgresql(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _set_postgres)
     return engine
+
+
+def _psycopg() -> ModuleType:
+    """An extra, since a ledger in SQLite needs none of it."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise BadInput(
+            "PostgreSQL's driver, psycopg, cannot be imported",
+            where=WHERE,
+            next_action="pip install 'vecferry[postgres]', beside the extras that are there.",
+        ) from error
+    return psycopg
 
 
 def _set_postgres(connection: Any, _record: Any) -> None:
