@@ -38,6 +38,34 @@ def test_what_is_not_given_stays_as_it_was_pinned():
     assert world.ledger.pin("Docs").profile.kind == "vector"
 
 
+NAMED = {"properties": [{"name": "text", "dataType": ["text"]}]}
+NONE = {"vectorizer": {"none": {}}, "vectorIndexType": "hnsw", "vectorIndexConfig": {"distance": "cosine"}}
+
+
+def test_a_collections_only_vector_need_not_be_named():
+    world = World()
+    world.store.create(NAMED | {"class": "Notes", "vectorConfig": {"default": NONE}})
+    done = world.done("pin", "Notes", "--model", "sandbox-word-1", "--properties", "text")
+    assert done["vector"] == world.ledger.pin("Notes").vector_name == "default"
+
+
+def test_one_of_several_vectors_has_to_be_named_and_is_never_guessed():
+    world = World()
+    world.store.create(NAMED | {"class": "Notes", "vectorConfig": {"a": NONE, "b": NONE}})
+    given = ["pin", "Notes", "--model", "sandbox-word-1", "--properties", "text"]
+    said = world.run(*given)
+    assert said.code == 2
+    assert "Give one as --vector-name. It has: a, b." in " ".join(said.err.split())
+    assert world.done(*given, "--vector-name", "b")["vector"] == "b"
+
+
+def test_a_legacy_vector_beside_a_named_one_is_the_one_without_a_name():
+    world = World()
+    mixed = {"vectorizer": "none", "vectorIndexType": "hnsw", "vectorIndexConfig": {"distance": "cosine"}}
+    world.store.create(NAMED | mixed | {"class": "Notes", "vectorConfig": {"other": NONE}})
+    assert world.done("pin", "Notes", "--model", "sandbox-word-1", "--properties", "text")["vector"] == ""
+
+
 def test_a_separator_may_be_typed_with_its_escapes():
     world = World()
     given = ["pin", "Docs", "--model", "sandbox-word-1", "--properties", "title,body"]

@@ -36,7 +36,7 @@ def run(
         str | None, typer.Option(metavar="TEXT", help=r"Between the properties' texts; \n by default.")
     ] = None,
     vector: Annotated[
-        str | None, typer.Option("--vector-name", metavar="NAME", help="The named vector; leave it out for the unnamed one.")
+        str | None, typer.Option("--vector-name", metavar="NAME", help="The named vector, if there are several.")
     ] = None,
     hybrid: Annotated[bool | None, typer.Option("--hybrid/--vector", metavar="", help="How the application searches.")] = None,
     alpha: Annotated[
@@ -217,6 +217,7 @@ def _saved(console: Console, saved: dict[str, Any]) -> None:
         console,
         [
             ("collection", f"{saved['collection']}, {count(saved['objects'])} objects"),
+            ("vector", saved["vector"] or "(unnamed)"),
             ("space", saved["space"]),
             ("text", ", ".join(saved["properties"])),
             ("verified on", proof),

@@ -89,6 +89,11 @@ def refusals(live_schema: Schema) -> list[str]:
     ]
 
 
+def vector_names(schema: Schema) -> list[str]:
+    """All of them; ``UNNAMED`` where there is a legacy vector, which a collection may have beside named ones."""
+    return sorted(_vectors(schema))
+
+
 # --- building
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vecferry.domain.objects import UNNAMED, StoredObject
 from vecferry.domain.pins import Pin
+from vecferry.domain.schema import vector_names
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Embedder, Ports, Purpose, Refused
 from vecferry.steps import fingerprint
@@ -26,7 +27,8 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     Raises ``BadInput`` where they are not, with the cosine; ``unverified`` records the pin all the same and says so.
     """
     schema = ports.store.schema(pin.collection)
-    pin = replace(pin, collection=str(schema["class"]), alias=pin.alias or _alias_of(ports, pin.collection))
+    alias = pin.alias or _alias_of(ports, pin.collection)
+    pin = replace(pin, collection=str(schema["class"]), alias=alias, vector_name=_vector_of(pin, schema))
     _refuse_unknown_properties(pin, schema)
     embedder = ports.embedders.of(pin.space, pin=pin)
     cosines = _cosines(ports, pin, embedder)
@@ -44,6 +46,7 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     return {
         "pin": pin.name,
         "collection": pin.collection,
+        "vector": pin.vector_name,
         "space": pin.space.id,
         "properties": list(pin.recipe.properties),
         "objects": count_all(ports.store, pin.collection),
@@ -54,6 +57,20 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
 
 def _alias_of(ports: Ports, collection: str) -> str | None:
     return collection if collection in ports.store.aliases() else None
+
+
+def _vector_of(pin: Pin, schema: dict[str, Any]) -> str:
+    """A collection's only vector need not be named: today's clients call it ``default`` without being asked."""
+    names = vector_names(schema)
+    if pin.vector_name in names:
+        return pin.vector_name
+    if pin.vector_name == UNNAMED and len(names) == 1:
+        return names[0]
+    raise BadInput(
+        f"no such vector: {pin.vector_name or '(unnamed)'}",
+        where=pin.collection,
+        next_action=f"Give one as --vector-name. It has: {', '.join(v or '(unnamed)' for v in names)}.",
+    )
 
 
 def _refuse_if_migrating(ports: Ports, pin: Pin) -> None:
@@ -77,13 +94,6 @@ def _refuse_unknown_properties(pin: Pin, schema: dict[str, Any]) -> None:
     other = [name for name in pin.recipe.properties if names[name] not in ("text", "text[]")]
     if other:
         raise BadInput(f"not text: {', '.join(other)}", where=pin.collection, next_action="Only text can be embedded.")
-    vectors = set(schema.get("vectorConfig") or {UNNAMED: None})
-    if pin.vector_name not in vectors:
-        raise BadInput(
-            f"no such vector: {pin.vector_name or '(unnamed)'}",
-            where=pin.collection,
-            next_action=f"It has: {', '.join(sorted(v or '(unnamed)' for v in vectors))}.",
-        )
 
 
 def _cosines(ports: Ports, pin: Pin, embedder: Embedder) -> list[float]:
