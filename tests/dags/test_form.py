@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +33,7 @@ def test_the_form_is_filled_by_collection_and_model_alone() -> None:
     "wrong",
     [
         {"collection": ""},
-        {"to_model": "large"},
+        {"to_model": ""},
         {"percents": [50, 100]},
         {"percents": [5, 25]},
         {"percents": [5, 5, 100]},
@@ -50,6 +52,17 @@ def test_the_form_is_filled_by_collection_and_model_alone() -> None:
 def test_a_value_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ParamValidationError):
         _checked(GOOD | wrong)
+
+
+def test_the_three_lines_of_the_readme_offer_what_they_say() -> None:
+    """Airflow drops a default that its schema refuses, and the run is refused for missing it."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = re.search(r"```python\n(from vecferry.airflow import embedding_migration_dag\n.*?)```", readme, re.DOTALL)
+    assert found
+    names: dict[str, Any] = {}
+    exec(found[1], names)
+    params = _checked({}, names["dag"])
+    assert (params["collection"], params["to_model"]) == ("Docs", "acme-embed-2")
 
 
 @pytest.mark.parametrize("missing", ["collection", "to_model"])

@@ -40,8 +40,8 @@ def _what(given: Mapping[str, Any]) -> dict[str, Param]:
             description="The pin's name, as `vecferry status` lists it.",
         ),
         "to_model": _param(
-            given, "to_model", title="New model", section=_WHAT, type="string", minLength=3, pattern=".+/.+",
-            description="`provider/model`, as `vecferry models` lists it, for example `openai/text-embedding-3-large`.",
+            given, "to_model", title="New model", section=_WHAT, type="string", minLength=1,
+            description="As `vecferry models` lists it, for example `openai/text-embedding-3-large`.",
         ),
         "notice_id": _param(
             given, "notice_id", None, title="Notice", section=_WHAT, type=["string", "null"],
