@@ -181,7 +181,7 @@ def _detail(ports: "Ports", migration: "Migration") -> dict[str, Any]:
         },
         "verdicts": [{"at": at.isoformat(), **verdict.as_dict()} for at, verdict in ledger.verdicts(migration.id)],
         "events": [
-            {"at": event.at.isoformat(), "who": event.who, "what": event.what, "why": event.why}
+            {"at": event.at.isoformat(), "who": event.who, "what": event.headline, "why": event.why}
             for event in ledger.events(migration_id=migration.id, limit=_EVENTS)
         ],
         "plan": migration.plan,

@@ -233,6 +233,17 @@ class Event:
     migration_id: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def headline(self) -> str:
+        """``what`` for people: a move says where to, a routing version what it does."""
+        detail = self.detail
+        share = f" {detail['percent']}%" if detail.get("percent") else ""
+        if self.what == "move":
+            return f"{detail.get('from')} → {detail.get('to')}{share if detail.get('to') == 'serving' else ''}"
+        if self.what == "publish":
+            return f"routing {detail['version']}: {detail['mode']}{share}"
+        return self.what.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Spend:

@@ -112,18 +112,10 @@ def share_cells(found: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def event_cells(found: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [(moment(event["at"]), event["who"], _what(event), event["why"]) for event in found["events"]]
+    return [(moment(event["at"]), event["who"], event["headline"], event["why"]) for event in found["events"]]
 
 
 def _reason(stage: dict[str, Any]) -> str:
     if not stage["accepted_by"]:
         return str(stage["reason"])
     return f"{stage['reason']}\naccepted by {stage['accepted_by']}: {stage['accepted_why']}"
-
-
-def _what(event: dict[str, Any]) -> str:
-    detail = event["detail"]
-    if event["what"] == "move":
-        share = f" {detail['percent']}%" if detail.get("to") == "serving" else ""
-        return f"{detail.get('from')} → {detail.get('to')}{share}"
-    return str(event["what"])

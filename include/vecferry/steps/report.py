@@ -137,4 +137,11 @@ def _rolled_back(event: Event) -> bool:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    return {"at": event.at.isoformat(), "who": event.who, "what": event.what, "why": event.why, "detail": dict(event.detail)}
+    return {
+        "at": event.at.isoformat(),
+        "who": event.who,
+        "what": event.what,
+        "headline": event.headline,
+        "why": event.why,
+        "detail": dict(event.detail),
+    }

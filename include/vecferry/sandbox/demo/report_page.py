@@ -112,7 +112,7 @@ def _named(routing: Figures) -> str:
 
 def _events(events: Sequence[Figures]) -> str:
     return "\n".join(
-        f"<tr><td>{escape(event['at'][11:19])}</td><td>{escape(event['who'])}</td><td>{escape(event['what'])}</td>"
+        f"<tr><td>{escape(event['at'][11:19])}</td><td>{escape(event['who'])}</td><td>{escape(event['headline'])}</td>"
         f"<td>{escape(event['why'])}</td></tr>"
         for event in events
     )
