@@ -159,3 +159,23 @@ def test_a_defect_on_the_shadows_way_is_answered_by_live(world, serving):
     world.embedders["new-model"].before = broken
     hits = router.search(text_of(3), key=key_on(Arm.SHADOW, serving))
     assert (hits.arm, hits.reason) == (Arm.LIVE, "shadow_failed: ZeroDivisionError")
+
+
+def test_live_has_all_the_time_that_the_shadow_left(world, serving):
+    router = world.router()
+    given = {}
+
+    def shadow_takes_two_seconds(method, texts):
+        world.clock.advance(2)
+        raise Retryable("slow, then broken")
+
+    search = world.store.search
+
+    def watched(collection, query, *, timeout_s):
+        given[collection] = timeout_s
+        return search(collection, query, timeout_s=timeout_s)
+
+    world.embedders["new-model"].before = shadow_takes_two_seconds
+    world.store.search = watched
+    router.search(text_of(3), key=key_on(Arm.SHADOW, serving), timeout=10)
+    assert given == {"Docs": pytest.approx(8)}

@@ -160,11 +160,12 @@ class Searching:
 
         Whatever it was, a defect of ours too: live decides. Where live refuses the same question, the question was at fault.
         """
+        deadline = self._clock.monotonic() + timeout_s
         try:
             found = self._ask(snapshot, asked, question, timeout_s * _SHADOW_SHARE)
         except Exception as error:
             live = _live(snapshot, f"shadow_failed: {type(error).__name__}")
-            found = self._ask(snapshot, live, question, timeout_s * (1 - _SHADOW_SHARE))
+            found = self._ask(snapshot, live, question, deadline - self._clock.monotonic())
             self._breaker.failed()
             return found, live
         self._breaker.succeeded()
