@@ -206,6 +206,20 @@ def test_enable_dual_write_waits_for_a_router_that_has_not_acknowledged(world):
     assert "1 routers to acknowledge routing version 2" in ready.waiting_for
 
 
+def test_nothing_is_copied_while_a_router_may_still_write_to_live_alone(world):
+    """Its sensor can be interrupted, or marked successful by hand."""
+    migration_id = plan(world)
+    run(world, "create_shadow", migration_id)
+    router = world.router(driven=False)
+    stage_runner.act("enable_dual_write", world.ports, migration_id)
+    with pytest.raises(Retryable, match=r"waiting for 1 routers to acknowledge routing version 2.*Run enable_dual_write first"):
+        stage_runner.act("backfill", world.ports, migration_id)
+    assert world.ledger.chunks(migration_id) == []
+    router.refresh()
+    stage_runner.act("backfill", world.ports, migration_id)
+    assert world.ledger.chunks(migration_id)
+
+
 def test_retire_undoes_the_freeze_when_a_router_does_not_answer(world):
     migration_id = plan(world)
     run_until(world, "cut_over_100", migration_id)

@@ -10,11 +10,11 @@ from typing import Any
 from vecferry.domain.chunks import Chunk, ChunkState, even_ranges
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.errors import BadInput
+from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Ports
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
-from vecferry.steps.readiness import YES, Ready, recorded
+from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
 from vecferry.steps.sampling import tenants_of
 from vecferry.steps.standing import has_work, refuse_if_paused
 
@@ -32,6 +32,7 @@ def plan_chunks(ports: Ports, migration_id: str) -> list[dict[str, Any]]:
     migration = ports.ledger.migration(migration_id)
     if not has_work("backfill", migration):
         return [_named(chunk) for chunk in ports.ledger.chunks(migration_id)]
+    _refuse_before_all_write_to_both(ports, migration)
     copy_tenants(ports, migration)
     known = ports.ledger.chunks(migration_id)
     planned = {chunk.tenant for chunk in known}
@@ -41,6 +42,20 @@ def plan_chunks(ports: Ports, migration_id: str) -> list[dict[str, Any]]:
     chunks = ports.ledger.plan_chunks(migration_id, new)
     recorded(ports, migration, PLANNED, f"{len(chunks)} chunks", chunks=len(chunks))
     return [_named(chunk) for chunk in chunks]
+
+
+def _refuse_before_all_write_to_both(ports: Ports, migration: Migration) -> None:
+    """A router of an older version writes to live without a row: what it changes behind the copy stays old in the shadow.
+
+    ``enable_dual_write``'s sensor waits for this. It can be interrupted, or marked successful; this cannot.
+    """
+    answer = acknowledged(ports, migration, first_version_of(ports, migration))
+    if not answer.done:
+        raise Retryable(
+            f"dual-write is not on everywhere: waiting for {answer.waiting_for}",
+            where=migration.id,
+            next_action="Run enable_dual_write first: it waits for them.",
+        )
 
 
 def run_chunk(
