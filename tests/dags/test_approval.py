@@ -37,6 +37,34 @@ def test_nobody_is_asked_when_approvals_are_off() -> None:
     assert _approval(World(1)).execute({"params": {"approvals": False}}) is None  # type: ignore[typeddict-item]
 
 
+class Planned:
+    def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+        return {
+            "migration_id": "docs-1-abc",
+            "objects": 1234567,
+            "embed_hours": 0.0001736111111111111,
+            "cost_usd": 1234.5,
+            "shared_space": False,
+            "tenants": 0,
+            "deadline": None,
+            "overlong_examples": [],
+        }
+
+
+def test_the_plans_figures_can_be_read_by_the_person_who_is_asked() -> None:
+    task = _approval(World(1))
+    lines = task.render_template(task.body, {"ti": Planned()}).strip().splitlines()  # type: ignore[typeddict-item]
+    assert lines[:6] == [
+        "- migration id: **docs-1-abc**",
+        "- objects: **1,234,567**",
+        "- embed hours: **0.0002**",
+        "- cost usd: **1,234.5**",
+        "- shared space: **False**",
+        "- tenants: **0**",
+    ]
+    assert lines[6] == ""
+
+
 def test_a_rejection_fails_for_good_and_says_whose_it_was() -> None:
     with pytest.raises(AirflowFailException, match="ada rejected the plan"):
         _approval(World(1)).execute_complete({"params": {}}, _answer("Reject"))

@@ -13,7 +13,11 @@ from vecferry.domain.stages import BY_NAME
 
 _PLAN_BODY = """
 {% for name, value in (ti.xcom_pull(task_ids="plan.act") or {}).items() if value is not none and value != [] -%}
-- {{ name | replace("_", " ") }}: **{{ value }}**
+- {{ name | replace("_", " ") }}: **
+{%- if value is integer %}{{ "{:,}".format(value) }}
+{%- elif value is float %}{{ "{:,}".format(value | round(4)) }}
+{%- else %}{{ value }}
+{%- endif %}**
 {% endfor %}
 Until the first percent, giving up costs compute only; until *retire*, going back is one ledger write.
 """
@@ -21,7 +25,7 @@ _RETIRE_BODY = """
 All queries of **{{ params.collection }}** are served by **{{ params.to_model }}**.
 
 After this there is no way back but another migration: writes are held for a moment (2 s at most), authority moves, and the
-old collection is kept read-only until its date.
+old collection stays, read-only, until somebody deletes it.
 """
 
 
