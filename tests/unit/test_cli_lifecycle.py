@@ -5,6 +5,7 @@ import pytest
 from tests.support.cli_world import World, golden_lines
 from vecferry.domain.lifecycle import PROTOCOL_VERSION, Phase
 from vecferry.domain.routing import Lease
+from vecferry.domain.verdicts import Outcome, Verdict
 
 FILL = ("plan", "create_shadow", "enable_dual_write", "backfill", "verify_parity")
 
@@ -196,6 +197,15 @@ def test_the_report_as_a_page_is_self_contained_and_escaped(serving, tmp_path):
     assert "<script" not in page
     assert "src=" not in page
     assert "href=" not in page
+
+
+def test_a_rollback_took_what_it_took_and_not_the_hours_at_the_percent_before(serving):
+    serving.clock.advance(3600)
+    serving.done("rollback", "Docs", "--why", "x")
+    serving.clock.advance(2)
+    serving.ledger.record_verdict(serving.migration.id, Verdict("roll_back", Outcome.PASS, "as the DAG's last task judges"))
+    stages = {row["stage"]: row["seconds"] for row in serving.done("report", "Docs")["stages"]}
+    assert stages["roll_back"] == 2
 
 
 def test_a_report_of_a_pin_that_never_moved():

@@ -42,9 +42,11 @@ def gather(ports: Ports, pin_name: str, migration_id: str | None = None) -> dict
 
 
 def stages(ports: Ports, migration: Migration, events: list[Event]) -> list[dict[str, Any]]:
-    """A row per stage that was judged, in the order of the road. ``seconds``: from the end of the one before to its own."""
+    """A row per stage that was judged, in the order of the road. ``seconds``: from the end of the one before to its own;
+    for a rollback, from the write that went back."""
     judged = ports.ledger.verdicts(migration.id)
-    seconds = _seconds(judged, next((e.at for e in events if e.what == "start"), None))
+    went_back = [e.at for e in events if _rolled_back(e)]
+    seconds = _seconds(judged, next((e.at for e in events if e.what == "start"), None), went_back)
     newest = {verdict.stage: (at, verdict) for at, verdict in judged}
     known = [(stage.name, stage.chapter, stage.title) for stage in STAGES] + [("roll_back", "Back", "Roll back")]
     return [
@@ -98,7 +100,9 @@ def _chosen(ports: Ports, pin: str, migration_id: str | None) -> Migration:
     raise NotFound(what, where=pin, next_action=f"Its migrations: {listed}. vecferry plan {pin} --to MODEL looks ahead.")
 
 
-def _seconds(judged: list[tuple[datetime, Verdict]], started: datetime | None) -> Mapping[str, float]:
+def _seconds(
+    judged: list[tuple[datetime, Verdict]], started: datetime | None, went_back: list[datetime]
+) -> Mapping[str, float]:
     """By the first verdict of each stage that passes: what is run again later took its time then."""
     ends: dict[str, datetime] = {}
     for at, verdict in judged:
@@ -106,8 +110,9 @@ def _seconds(judged: list[tuple[datetime, Verdict]], started: datetime | None) -
             ends.setdefault(verdict.stage, at)
     before, found = started, {}
     for name, at in sorted(ends.items(), key=lambda end: end[1]):
-        if before is not None:
-            found[name] = round((at - before).total_seconds(), 3)
+        began = max((back for back in went_back if back <= at), default=before) if name == "roll_back" else before
+        if began is not None:
+            found[name] = round((at - began).total_seconds(), 3)
         before = at
     return found
 
