@@ -9,7 +9,7 @@ from vecferry.domain.lifecycle import Phase
 from vecferry.domain.request import PERCENTS
 from vecferry.domain.routing import Arm, Mode, bucket_of
 from vecferry.domain.verdicts import Outcome
-from vecferry.errors import BadInput, Conflict, NeedsPerson, NotWritten, Retryable
+from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable
 from vecferry.steps import accept, discard, reopen, roll_back, stage_runner, verify_parity
 
 BEFORE_SERVING = ["create_shadow", "enable_dual_write", "backfill", "verify_parity", "validate_golden_set"]
@@ -289,12 +289,23 @@ def test_5_is_in_25_is_in_100():
     assert 60 < len(at[5]) < 140
 
 
-def test_a_router_that_slept_through_the_flip_writes_nothing_into_the_old_collection(world):
+def test_a_write_that_met_the_flip_goes_to_the_new_collection_and_not_to_the_old(world):
     migration_id = plan(world)
     run_until(world, "cut_over_100", migration_id)
     asleep = world.router(driven=False)
     world.ledger.deregister(asleep._membership.router_id, pin="Docs")
     stage_runner.act("retire", world.ports, migration_id)
-    with pytest.raises(NotWritten, match="the journal did not take the write"):
-        asleep.put(key_of("x"), {"body": "copper"})
+    asleep.put(key_of("x"), {"body": "copper"})
     assert world.live("x") is None
+    assert world.live("x", world.ledger.migration(migration_id).spec.shadow) is not None
+
+
+def test_a_write_that_met_a_discard_goes_to_live_alone(world):
+    migration_id = plan(world)
+    run_until(world, "verify_parity", migration_id)
+    router = world.router()
+    moved = world.ledger.migration(migration_id)
+    world.ledger.move(moved, Phase.DISCARDED, who="tess", why="no budget", routing=(Mode.LIVE_ONLY, 0))
+    assert router.put(key_of("x"), {"body": "copper"}).progress is None
+    assert world.live("x") is not None
+    assert not world.ledger.rows(migration_id, limit=10)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from vecferry.domain.journal import RowKind
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Snapshot
 from vecferry.domain.timing import Timings
-from vecferry.errors import BadInput, Conflict, NotWritten, Retryable, UnknownOutcome
+from vecferry.errors import BadInput, Conflict, NotWritten, Retryable, UnknownOutcome, VecferryError
 from vecferry.ports import Clock, Ledger
 from vecferry.protocol.fence import Fence
 from vecferry.protocol.ownership import OwnedRows, open_rows
@@ -18,6 +19,8 @@ from vecferry.router.membership import Membership
 from vecferry.router.operations import Held
 from vecferry.router.reconcile_queue import Job, ReconcileQueue
 from vecferry.router.results import Progress
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Sending:
     progress: Progress | None = None
 
 
+class Rerouted(NotWritten):
+    """The journal no longer takes rows for the migration that this write began under; nothing was sent."""
+
+
 class DualWriter:
     """Runs one write operation at a time per caller: hold → row → send → fence → acknowledge → queue the reconcile."""
 
@@ -55,6 +62,15 @@ class DualWriter:
         self._queue = queue
         self._clock = clock
         self._timings = timings
+
+    def anew_if_rerouted(self, write: Callable[[], T]) -> T:
+        """A write that met a newer routing than it began under has sent nothing: it begins once more, under that one."""
+        try:
+            return write()
+        except Rerouted:
+            with suppress(Retryable):
+                self._membership.refresh()
+            return write()
 
     @contextmanager
     def operation(self, timeout_s: float) -> Iterator[WriteOperation]:
@@ -117,12 +133,20 @@ class DualWriter:
                 kind=RowKind.WRITE,
                 also=operation.lease_held,
             )
-        except (UnknownOutcome, Retryable, Conflict) as error:  # rule 1: no certain row, no write
-            raise NotWritten(
-                f"the journal did not take the write ({error.what})",
-                where=snapshot.pin.name,
-                next_action="Try again; if it lasts, check that the ledger can be reached.",
-            ) from error
+        except Conflict as error:  # the routing moved on since this write began: discard, or the flip
+            if operation.lease_held():  # rule 15: what outlived its lease ends here, whatever comes after
+                raise Rerouted(error.what, where=snapshot.pin.name, next_action="Try again.") from error
+            raise self._no_row(snapshot, error) from error
+        except (UnknownOutcome, Retryable) as error:  # rule 1: no certain row, no write
+            raise self._no_row(snapshot, error) from error
+
+    @staticmethod
+    def _no_row(snapshot: Snapshot, error: VecferryError) -> NotWritten:
+        return NotWritten(
+            f"the journal did not take the write ({error.what})",
+            where=snapshot.pin.name,
+            next_action="Try again; if it lasts, check that the ledger can be reached.",
+        )
 
     def _lease_fence(self, operation: WriteOperation) -> Fence:
         return Fence(self._clock, self._clock.monotonic() + self._timings.row_deadline_s, also=operation.lease_held)

@@ -114,22 +114,24 @@ class Router:
 
         Raises ``BadInput``, ``NotWritten`` (it did not happen and will not) or ``UnknownOutcome`` (it may have, or may yet).
         """
-        return self._writing.put(uuid, properties, vector=vector, tenant=tenant, timeout_s=timeout)
+        return self._anew(lambda: self._writing.put(uuid, properties, vector=vector, tenant=tenant, timeout_s=timeout))
 
     def put_many(self, items: Iterable[Item], *, tenant: str | None = None, timeout: float = 30.0) -> Receipt:
         """``(uuid, properties)`` pairs; the receipt says which are acknowledged, refused and unknown."""
-        return self._writing.put_many(list(items), tenant=tenant, timeout_s=timeout)
+        given = list(items)
+        return self._anew(lambda: self._writing.put_many(given, tenant=tenant, timeout_s=timeout))
 
     def update(self, uuid: str, properties: Mapping[str, Any], *, tenant: str | None = None, timeout: float = 10.0) -> Receipt:
         """Merges into an object; raises ``NotFound`` if it does not exist."""
-        return self._writing.update(uuid, properties, tenant=tenant, timeout_s=timeout)
+        return self._anew(lambda: self._writing.update(uuid, properties, tenant=tenant, timeout_s=timeout))
 
     def delete(self, uuid: str, *, tenant: str | None = None, timeout: float = 10.0) -> Receipt:
         """Deleting what does not exist succeeds."""
-        return self._writing.delete(uuid, tenant=tenant, timeout_s=timeout)
+        return self._anew(lambda: self._writing.delete(uuid, tenant=tenant, timeout_s=timeout))
 
     def delete_many(self, uuids: Iterable[str], *, tenant: str | None = None, timeout: float = 30.0) -> Receipt:
-        return self._writing.delete_many(list(uuids), tenant=tenant, timeout_s=timeout)
+        given = list(uuids)
+        return self._anew(lambda: self._writing.delete_many(given, tenant=tenant, timeout_s=timeout))
 
     def change(self, uuids: Iterable[str], *, tenant: str | None = None, timeout: float = 30.0) -> AbstractContextManager[Any]:
         """Any native write to these keys: yields the live collection's native handle; on leaving the block, texts that
@@ -183,6 +185,7 @@ class Router:
             clock=self._clock,
             timings=self._timings,
         )
+        self._anew = self._dual_writer.anew_if_rerouted
         self._writing = Writing(
             dual_writer=self._dual_writer,
             store=self._store,
