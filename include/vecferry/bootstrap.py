@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +30,7 @@ def connect_ports(settings: Settings | None = None, connections: Mapping[str, An
     cannot be reached.
     """
     from vecferry.adapters.catalogue import load_catalogue
-    from vecferry.adapters.embedders.credentials import Credentials
+    from vecferry.adapters.embedders.credentials import from_environment
     from vecferry.adapters.embedders.embedders import ProviderEmbedders
     from vecferry.adapters.embedders.model_lists import ProviderModelLists
     from vecferry.adapters.ledger.schema_version import open_ledger
@@ -41,7 +40,7 @@ def connect_ports(settings: Settings | None = None, connections: Mapping[str, An
 
     given = {name: value for name, value in (connections or {}).items() if value}
     chosen = _with_connections(settings or settings_module.load(), given)
-    credentials = Credentials(_variables(given))
+    credentials = from_environment(_variables(given))
     catalogue = load_catalogue(chosen.models)
     clock = SystemClock()
     ledger = open_ledger(chosen.resolved_ledger_url(), clock=clock)
@@ -104,9 +103,5 @@ def _with_connections(settings: Settings, given: Mapping[str, Any]) -> Settings:
 
 
 def _variables(given: Mapping[str, Any]) -> dict[str, str]:
-    """What a model card may name, from ``.env``, the environment, and above both the connections."""
-    from dotenv import dotenv_values
-
-    in_file = {name: value for name, value in dotenv_values(".env").items() if value}
-    own = {_VARIABLE_OF[name]: str(value) for name, value in given.items() if name in _VARIABLE_OF}
-    return {**in_file, **os.environ, **own}
+    """The connections by the names of the variables that they stand for."""
+    return {_VARIABLE_OF[name]: str(value) for name, value in given.items() if name in _VARIABLE_OF}

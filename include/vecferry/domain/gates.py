@@ -22,5 +22,4 @@ class Gates:
     canary_golden_margin: float = 0.05
     split_tolerance_sigmas: float = 4.0
     parity_max_age_s: float = 3600.0
-    parity_sample: int = 299
     corroboration_sources: int = 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.routing import barrier
-from vecferry.ports import Ports
+from vecferry.ports import Event, Ports
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,6 @@ def first_version_of(ports: Ports, migration: Migration) -> int:
 
 def recorded(ports: Ports, migration: Migration, what: str, why: str, **detail: object) -> None:
     """One event of this migration."""
-    from vecferry.ports import Event
-
     ports.ledger.record_event(
         Event(ports.clock.now(), f"vecferry:{migration.id}", what, why, migration.pin, migration.id, detail)
     )

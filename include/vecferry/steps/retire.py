@@ -12,8 +12,8 @@ from vecferry.domain.objects import UNNAMED
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
-from vecferry.ports import Event, Ports
-from vecferry.steps.readiness import Ready, acknowledged
+from vecferry.ports import Ports
+from vecferry.steps.readiness import Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.verify_parity import last_clean_pass
 
@@ -28,17 +28,7 @@ def act(ports: Ports, migration_id: str) -> dict[str, Any]:
         refuse_if_paused(migration)
         _refuse_unless_proven(ports, migration)
         held_s = _freeze_and_flip(ports, migration)
-        ports.ledger.record_event(
-            Event(
-                ports.clock.now(),
-                f"vecferry:{migration.id}",
-                "retired",
-                f"writes were held for {held_s:.3f} s",
-                migration.pin,
-                migration.id,
-                {"write_hold_s": held_s},
-            )
-        )
+        recorded(ports, migration, "retired", f"writes were held for {held_s:.3f} s", write_hold_s=held_s)
     return {"collection": migration.spec.shadow, "kept": migration.spec.live, **_close_the_old(ports, migration)}
 
 

@@ -65,9 +65,9 @@ class Credentials:
         return secret.get_secret_value() if secret else ""
 
 
-def from_environment(env_file: str = ".env") -> Credentials:
-    """Everything that a card may name, from the environment and, where that is silent, from ``.env``."""
+def from_environment(given: Mapping[str, str] | None = None, *, env_file: str = ".env") -> Credentials:
+    """Everything that a card may name, from the environment and, where silent, ``.env``; ``given`` is above both."""
     from dotenv import dotenv_values
 
     in_file = {name: value for name, value in dotenv_values(env_file).items() if value}
-    return Credentials({**in_file, **os.environ})
+    return Credentials({**in_file, **os.environ, **(given or {})})

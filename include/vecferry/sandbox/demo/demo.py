@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +56,6 @@ class Demo:
         self.watching.run = run
         self.say(f"deprecation_watch started the run {run.run_id}")
         return run
-
-    def wait_for(self, run: MigrationRun, holds: Callable[[], bool], awaited: str, *, deadline_s: float = 300) -> None:
-        run.wait(holds, awaited, deadline_s=deadline_s)
 
     def check(self, *, both: bool) -> dict[str, Any]:
         """The checker's figures: of the authority, and with ``both`` of the pair that must be equal."""
