@@ -14,9 +14,9 @@ from vecferry.sandbox.weaviate_server import WeaviateServer
 
 _RSS = """
 def rss_mb():
-    for line in open("/proc/self/status"):
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
+    with open("/proc/self/status") as status:
+        (line,) = (line for line in status if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
 """
 # The libraries are used once, as an application has: what they load on first use is theirs.
 _PROGRAM = f"""{_RSS}
