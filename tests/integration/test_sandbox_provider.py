@@ -237,6 +237,21 @@ def test_every_request_is_counted_by_model_input_type_and_key(address, control, 
     assert KEY not in control.get("/_usage").text
 
 
+def test_each_request_is_kept_with_its_texts_only_when_somebody_asked_for_it(control, ask_openai):
+    ask_openai.embeddings.create(model=WORD, input="before")
+    assert control.post("/_requests", json={"kept": True}).json() == {"kept": True}
+    ask_openai.embeddings.create(model=WORD, input=["one", "two"])
+    control.post("/_faults", json={"kind": "status"}).raise_for_status()
+    with pytest.raises(openai.APIStatusError):
+        ask_openai.embeddings.create(model=CHAR, input="refused")
+    control.post("/_requests", json={"kept": False}).raise_for_status()
+    answered, refused = control.get("/_requests").json()
+    assert (answered["model"], answered["texts"], answered["billed"]) == (WORD, ["one", "two"], True)
+    assert (refused["model"], refused["status"], refused["billed"]) == (CHAR, 500, False)
+    control.delete("/_usage").raise_for_status()
+    assert control.get("/_requests").json() == []
+
+
 def test_concurrent_requests_are_all_answered_and_counted(control, ask_openai, models):
     def ask(n):
         return vectors_of(ask_openai.embeddings.create(model=WORD, input=[f"text {n}", "shared"]))

@@ -5,6 +5,7 @@
 ``GET /_models``                         each model: dimensions, and what the model lists say of it
 ``POST /_models/{name}``                 ``{"shutdown_date": "2027-03-31", "is_deprecated": true}``: the model lists alone
 ``GET``, ``DELETE /_usage``              requests, failures, billed inputs and tokens, by model, input type, key, API
+``GET``, ``POST /_requests``             each request with its texts, once ``{"kept": true}`` was posted; ``DELETE /_usage`` clears
 ``GET``, ``POST``, ``DELETE /_faults``   see :mod:`vecferry.sandbox.provider.faults`
 ``GET``, ``POST``, ``DELETE /_limits``   ``{"model": null, "requests_per_minute": 60, "tokens_per_minute": null,
                                          "inputs_per_minute": null, "burst_s": 60}``
@@ -64,6 +65,15 @@ def _add_models_and_usage(routes: APIRouter, state: ProviderState) -> None:
     async def clear_usage() -> dict[str, object]:
         state.usage.clear()
         return state.usage.as_dict()
+
+    @routes.get("/_requests")
+    async def requests() -> list[dict[str, object]]:
+        return state.usage.requests()
+
+    @routes.post("/_requests")
+    async def keep_requests(request: Request) -> dict[str, bool]:
+        state.usage.detailed = bool((await _object(request)).get("kept"))
+        return {"kept": state.usage.detailed}
 
 
 def _add_faults(routes: APIRouter, state: ProviderState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -35,14 +36,18 @@ class Who:
 
 
 class Usage:
+    """``detailed`` also keeps each request with its texts: who wants to know what was embedded twice switches that on."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.detailed = False
         self.clear()
 
     def clear(self) -> None:
         with self._lock:
             self._tallies: dict[Who, Tally] = defaultdict(Tally)
             self._statuses: Counter[str] = Counter()
+            self._requests: list[dict[str, object]] = []
 
     def count(self, request: EmbedRequest, status: int, *, billed: bool) -> None:
         """``status`` is the one sent, or 0 when the connection was closed instead."""
@@ -51,6 +56,14 @@ class Usage:
         with self._lock:
             self._tallies[who].add(Tally(1, int(status != 200), inputs, tokens))
             self._statuses[str(status)] += 1
+            if self.detailed:
+                row = {**asdict(who), "at": time.time(), "status": status, "billed": billed, "texts": list(request.texts)}
+                self._requests.append(row)
+
+    def requests(self) -> list[dict[str, object]]:
+        """Each since it was switched on or cleared, oldest first; ``at`` is when it was answered, in seconds since 1970."""
+        with self._lock:
+            return list(self._requests)
 
     def as_dict(self) -> dict[str, object]:
         with self._lock:
