@@ -65,7 +65,9 @@ def test_a_run_moves_the_collection_and_skips_the_percent_that_nobody_asked_for(
     assert (ended.tasks["roll_back.act"], ended.tasks["mark_failed"]) == ("skipped", "skipped")
 
 
-def test_a_candidate_that_the_golden_set_refuses_serves_nobody_and_the_run_ends_failed() -> None:
+def test_a_candidate_that_the_golden_set_refuses_serves_nobody_and_the_run_ends_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     world = World()
     world.new.before = _refuse_queries
     with world.application():
@@ -74,6 +76,9 @@ def test_a_candidate_that_the_golden_set_refuses_serves_nobody_and_the_run_ends_
     assert (_migration(world).phase, _migration(world).percent) == (Phase.VERIFIED, 0)
     assert ended.tasks["validate_golden_set.check"] == "failed"
     assert "expectation" in str(ended.xcom("validate_golden_set.check", "gx"))
+    told = [record.message for record in caplog.records if record.name == "vecferry.airflow.stage_tasks"]
+    assert told[0] in ("validate_golden_set: FAIL", "validate_golden_set: NO_DATA")
+    assert all(len(line) <= 110 for line in told[1:]) and "quer" in " ".join(told)
     assert ended.tasks["cut_over_25.act"] == "upstream_failed"
     assert (ended.tasks["decide"], ended.tasks["roll_back.act"], ended.tasks["mark_failed"]) == ("success", "skipped", "failed")
 

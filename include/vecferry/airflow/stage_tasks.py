@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -13,6 +15,13 @@ from vecferry.airflow.ports_in_task import Connect, ports_in_task
 from vecferry.airflow.request_of_run import Subject
 from vecferry.airflow.stage_ready import StageReady
 from vecferry.airflow.vectors_link import VectorsLink
+
+if TYPE_CHECKING:
+    from vecferry.domain.verdicts import Verdict
+
+_log = logging.getLogger(__name__)
+_LINE = 110
+"""Characters that the log page shows without scrolling."""
 
 
 def act_task(stage: str, subject: Subject, connect: Connect, *, retries: int = 4) -> BaseOperator:
@@ -39,13 +48,21 @@ def check_task(stage: str, subject: Subject, connect: Connect) -> BaseOperator:
     @task(task_id="check")
     def check() -> dict[str, str]:
         context = get_current_context()
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         with ports_in_task(connect, context) as ports:
             verdict = every_stage.check(stage, ports, subject(context))
         context["ti"].xcom_push("gx", verdict.evidence.get("gx"))
         if not verdict.passes:
+            for line in _in_lines(stage, verdict):
+                _log.error(line)
             raise AirflowFailException(verdict.reason)
         return {"outcome": verdict.outcome.value, "reason": verdict.reason}
 
     operator = operator_of(check())
     operator.operator_extra_links = (VectorsLink(),)
     return operator
+
+
+def _in_lines(stage: str, verdict: Verdict) -> list[str]:
+    """The page shows an exception as one long line over Airflow's own frames: the reason is said before it, in full."""
+    return [f"{stage}: {verdict.outcome.value}", *textwrap.wrap(verdict.reason, _LINE)]
