@@ -78,7 +78,8 @@ def test_a_candidate_that_the_golden_set_refuses_serves_nobody_and_the_run_ends_
     assert "expectation" in str(ended.xcom("validate_golden_set.check", "gx"))
     told = [record.message for record in caplog.records if record.name == "vecferry.airflow.stage_tasks"]
     assert told[0] in ("validate_golden_set: FAIL", "validate_golden_set: NO_DATA")
-    assert all(len(line) <= 110 for line in told[1:]) and "quer" in " ".join(told)
+    assert all(len(line) <= 110 for line in told[1:])
+    assert "quer" in " ".join(told)
     assert ended.tasks["cut_over_25.act"] == "upstream_failed"
     assert (ended.tasks["decide"], ended.tasks["roll_back.act"], ended.tasks["mark_failed"]) == ("success", "skipped", "failed")
 
