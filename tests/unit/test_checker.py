@@ -14,8 +14,9 @@ import pytest
 
 from vecferry.sandbox import checker
 from vecferry.sandbox.checker.contents import Defects, defects
-from vecferry.sandbox.checker.expectation import read_lines, replay
+from vecferry.sandbox.checker.expectation import replay
 from vecferry.sandbox.checker.inspection import different
+from vecferry.sandbox.checker.reading import read_lines
 from vecferry.sandbox.checker.vectors import cosine, not_found_by_index, of_another_space, text_of
 
 FOLDER = Path(checker.__file__).parent
@@ -76,6 +77,37 @@ def test_a_write_of_unknown_outcome_may_have_happened_or_not(outcome: str | None
     assert found(history, {"a": {"body": "second"}}) == Defects()
     assert found(history, {"a": {"body": "third"}}).lost == ["a"]
     assert found(history, {}).lost == ["a"]
+
+
+def test_a_write_of_unknown_outcome_may_land_behind_a_newer_one_but_only_as_what_was_asked() -> None:
+    history = wrote("put", "a", {"body": "second"}, "unknown") + wrote("put", "a", {"body": "third"}, "ok")
+    assert found(history, {"a": {"body": "third"}}) == Defects()
+    assert found(history, {"a": {"body": "second"}}) == Defects()
+    assert found(history, A).stale == ["a"]
+    assert found(history, {"a": {"body": "second and third"}}).lost == ["a"]
+
+
+def test_a_partial_update_of_unknown_outcome_changes_its_own_properties_only() -> None:
+    history = wrote("update", "a", {"views": 2}, "unknown") + wrote("update", "a", {"body": "second"}, "ok")
+    assert found(history, {"a": {"body": "second", "views": 1}}) == Defects()
+    assert found(history, {"a": {"body": "second", "views": 2}}) == Defects()
+    assert found(history, {"a": {"body": "first", "views": 2}}).stale == ["a"]
+    assert found(history, {"a": {"body": "first", "views": 1}}).stale == ["a"]
+
+
+def test_an_update_of_unknown_outcome_does_not_bring_back_what_was_deleted() -> None:
+    history = wrote("update", "a", {"views": 2}, "unknown") + wrote("delete", "a", None, "ok")
+    assert found(history, {}) == Defects()
+    assert found(history, {"a": {"body": "first", "views": 2}}).resurrected == ["a"]
+    assert found(wrote("put", "a", {"body": "x"}, None) + wrote("delete", "a", None, "ok"), {"a": {"body": "x"}}) == Defects()
+
+
+def test_writes_of_several_applications_to_one_object_count_in_every_order_that_their_times_allow() -> None:
+    one, other = wrote("put", "a", {"body": "one"}, "ok"), wrote("put", "a", {"body": "other"}, "ok")
+    at_once = [one[0], other[0], one[1], other[1]]
+    for body in ("one", "other"):
+        assert found(at_once, {"a": {"body": body}}) == Defects()
+        assert found(one + other, {"a": {"body": body}}).stale == (["a"] if body == "one" else [])
 
 
 @pytest.mark.parametrize("outcome", ["not_written", "failed"])
@@ -142,6 +174,10 @@ def test_the_text_is_the_recipes_properties_in_order() -> None:
 def test_a_line_that_a_kill_cut_off_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "history").write_text('{"a": 1}\n{"b": {"c": 2}')
     assert read_lines(tmp_path / "history") == [{"a": 1}]
+    (tmp_path / "again").write_text(
+        '{"id": 1, "content": {"c"\n{"id": 2, "content": {"c": {"id": 3, "op": "put", "content": {"d": 4}}\n'
+    )
+    assert read_lines(tmp_path / "again") == [{"id": 3, "op": "put", "content": {"d": 4}}]
     (tmp_path / "corpus").write_text('{"a": 1}\n{"b": 2}')
     assert len(read_lines(tmp_path / "corpus")) == 2
 

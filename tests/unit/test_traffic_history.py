@@ -11,7 +11,8 @@ import pytest
 
 from vecferry.errors import NotFound, NotWritten, UnknownOutcome, VecferryError
 from vecferry.sandbox.checker.contents import Defects, defects
-from vecferry.sandbox.checker.expectation import read_lines, replay
+from vecferry.sandbox.checker.expectation import replay
+from vecferry.sandbox.checker.reading import read_lines
 from vecferry.sandbox.traffic.control import Control, Wish
 from vecferry.sandbox.traffic.history import History
 from vecferry.sandbox.traffic.writer import Writer, partitions

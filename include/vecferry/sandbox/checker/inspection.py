@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from .contents import defects, own
-from .expectation import read_lines, replay
+from .expectation import replay
 from .provider_rest import Model
+from .reading import read_lines
 from .vectors import not_found_by_index, of_another_space
 from .weaviate_rest import WeaviateRest
 
