@@ -65,6 +65,17 @@ def test_the_plans_figures_can_be_read_by_the_person_who_is_asked() -> None:
     assert lines[6] == ""
 
 
+def test_the_person_who_is_asked_reads_the_warnings_first() -> None:
+    class Warned(Planned):
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            return super().xcom_pull(task_ids) | {"warnings": ["76 more queries are needed"], "golden_queries_missing": 76}
+
+    task = _approval(World(1))
+    lines = task.render_template(task.body, {"ti": Warned()}).strip().splitlines()  # type: ignore[typeddict-item]
+    assert lines[:3] == ["**Warning: 76 more queries are needed.**", "", "- migration id: **docs-1-abc**"]
+    assert not any(line.startswith("- warnings") for line in lines)
+
+
 def test_a_rejection_fails_for_good_and_says_whose_it_was() -> None:
     with pytest.raises(AirflowFailException, match="ada rejected the plan"):
         _approval(World(1)).execute_complete({"params": {}}, _answer("Reject"))

@@ -1,6 +1,8 @@
+import json
+
 import pytest
 
-from tests.support.cli_world import World
+from tests.support.cli_world import World, golden_lines
 
 
 def test_a_plan_writes_nothing():
@@ -52,3 +54,40 @@ def test_an_empty_collection_is_refused_with_the_reason():
     said = world.run("plan", "Docs", "--to", "sandbox-char-2")
     assert said.code == 2
     assert "the collection is empty" in said.err
+
+
+def _with_golden(tmp_path, queries: int, ungraded: int = 0) -> World:
+    file = tmp_path / "golden.jsonl"
+    nothing = [json.dumps({"query_id": f"u{n}", "query": "?", "relevant": {}}) for n in range(ungraded)]
+    file.write_text("\n".join([golden_lines(queries), *nothing]), encoding="utf-8")
+    world = World().pinned()
+    world.done("golden", "import", str(file), "--pin", "Docs")
+    return world
+
+
+def test_a_margin_that_the_golden_set_cannot_show_is_a_warning_with_the_missing_queries(tmp_path):
+    world = _with_golden(tmp_path, 20)
+    asked = ["plan", "Docs", "--to", "sandbox-char-2", "--margin", "0.05"]
+    plan = world.done(*asked)
+    assert (plan["margin"], plan["golden_queries"], plan["golden_queries_missing"]) == (0.05, 20, 96 - 20)
+    assert "76 more are needed" in plan["warnings"][0]
+    assert "warning: the golden set's 20 graded queries are too few to show a margin of 0.05" in world.run(*asked).out
+    assert world.done(*asked, "--start")["warnings"] == world.migration.plan["warnings"] == plan["warnings"]
+
+
+def test_enough_queries_for_the_gates_own_margin_are_no_warning(tmp_path):
+    world = _with_golden(tmp_path, 20)
+    plan = world.done("plan", "Docs", "--to", "sandbox-char-2")
+    assert (plan["margin"], plan["golden_queries_missing"], plan["warnings"]) == (0.15, 0, [])
+    assert "warning" not in world.run("plan", "Docs", "--to", "sandbox-char-2").out
+
+
+def test_queries_that_can_judge_nothing_do_not_count(tmp_path):
+    plan = _with_golden(tmp_path, 6, ungraded=30).done("plan", "Docs", "--to", "sandbox-char-2")
+    assert (plan["golden_queries"], plan["golden_queries_missing"]) == (6, 11 - 6)
+
+
+def test_without_a_golden_set_all_are_missing():
+    plan = World().pinned().done("plan", "Docs", "--to", "sandbox-char-2")
+    assert (plan["golden_queries"], plan["golden_queries_missing"]) == (0, 11)
+    assert "no graded golden query" in plan["warnings"][0]

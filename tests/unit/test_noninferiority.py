@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vecferry.domain.noninferiority import bounds_of, judge_noninferiority, needed_queries
-from vecferry.domain.sample_size import attainable_margin, queries_needed
+from vecferry.domain.sample_size import attainable_margin, margin_warning, queries_missing, queries_needed
 from vecferry.domain.verdicts import Outcome
 from vecferry.errors import BadInput
 
@@ -151,3 +151,12 @@ def test_planned_sizes_are_those_that_were_simulated() -> None:
     assert attainable_margin(1) is None
     with pytest.raises(BadInput, match="margin of 0"):
         queries_needed(0.0, SD)
+
+
+def test_a_golden_set_that_is_too_small_for_the_margin_says_how_many_queries_are_missing() -> None:
+    assert [queries_missing(queries, 0.02, SD) for queries in (0, 200, 593, 594, 5_000)] == [594, 394, 1, 0, 0]
+    assert queries_missing(20, 0.5, SD, at_least=30) == 10
+    assert "200 graded queries are too few to show a margin of 0.02" in margin_warning(200, 0.02, 394)
+    assert "394 more are needed" in margin_warning(200, 0.02, 394)
+    assert "no graded golden query" in margin_warning(0, 0.02, 594)
+    assert margin_warning(594, 0.02, 0) == ""

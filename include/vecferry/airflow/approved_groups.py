@@ -12,7 +12,12 @@ from vecferry.airflow.stage_tasks import act_task, check_task, ready_task
 from vecferry.domain.stages import BY_NAME
 
 _PLAN_BODY = """
-{% for name, value in (ti.xcom_pull(task_ids="plan.act") or {}).items() if value is not none and value != [] -%}
+{% set plan = ti.xcom_pull(task_ids="plan.act") or {} -%}
+{% for warning in plan.get("warnings", []) -%}
+**Warning: {{ warning }}.**
+
+{% endfor -%}
+{% for name, value in plan.items() if value is not none and value != [] and name != "warnings" -%}
 - {{ name | replace("_", " ") }}: **
 {%- if value is integer %}{{ "{:,}".format(value) }}
 {%- elif value is float %}{{ "{:,}".format(value | round(4)) }}

@@ -69,7 +69,7 @@ def run(
     with ports_of(ctx) as ports:
         with waiting("looking at a sample of the texts"):
             figures = _figures(ports, request, start)
-        answer(figures, as_json, lambda console: _show(console, figures, request))
+        answer(figures, as_json, lambda console: _show(console, figures))
 
 
 def _figures(ports: Ports, request: MigrationRequest, start: bool) -> dict[str, Any]:
@@ -97,9 +97,10 @@ def _policy(overlong: str) -> Any:
 # --- showing
 
 
-def _show(console: Console, plan: dict[str, Any], request: MigrationRequest) -> None:
+def _show(console: Console, plan: dict[str, Any]) -> None:
     tables.heading(console, f"{plan['pin']}: {plan['from_space']} → {plan['to_space']}")
-    tables.pairs(console, [*_amounts(plan), *_time(plan), *_storage(plan), *_texts(plan), _quality(plan, request)])
+    tables.pairs(console, [*_amounts(plan), *_time(plan), *_storage(plan), *_texts(plan), _quality(plan)])
+    tables.warnings(console, plan.get("warnings", []))  # a plan of an earlier release has none
     if plan["started"]:
         console.print(f"Started as {plan['migration_id']}.")
         tables.next_action(console, f"vecferry step plan {plan['pin']}")
@@ -154,11 +155,11 @@ def _texts(plan: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _quality(plan: dict[str, Any], request: MigrationRequest) -> tuple[str, str]:
+def _quality(plan: dict[str, Any]) -> tuple[str, str]:
     queries, attainable = plan["golden_queries"], plan["attainable_margin"]
     if not queries or attainable is None:
         return "golden set", f"none yet; the verdict needs one: vecferry golden import FILE --pin {plan['pin']}"
-    asked = f"; you ask for {request.margin:g}" if request.margin else ""
+    asked = f"; the verdict is given at {plan['margin']:g}" if "margin" in plan else ""
     return "golden set", f"{counted(queries, 'query', 'queries')}, can show a margin of {attainable:.3f} or more{asked}"
 
 

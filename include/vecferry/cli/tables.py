@@ -52,6 +52,12 @@ def listing(
     console.print(table)
 
 
+def warnings(console: Console, texts: Iterable[str]) -> None:
+    """What a person should weigh before going on."""
+    for text in texts:
+        console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+
+
 def next_action(console: Console, text: str) -> None:
     """A command to copy is never wrapped."""
     if text:

@@ -30,5 +30,23 @@ def attainable_margin(queries: int, sd: float = TYPICAL_SD, *, confidence: float
     return _z_sum(confidence, power) * sd / math.sqrt(queries)
 
 
+def queries_missing(
+    queries: int, margin: float, sd: float = TYPICAL_SD, *, at_least: int = 2, confidence: float = 0.95, power: float = 0.8
+) -> int:
+    """How many more than ``queries`` a verdict at ``margin`` wants; 0 if enough. Below ``at_least`` no verdict is given."""
+    return max(0, max(queries_needed(margin, sd, confidence=confidence, power=power), at_least) - queries)
+
+
+def margin_warning(queries: int, margin: float, missing: int) -> str:
+    """For whoever accepts the plan; empty where nothing is missing. The spread is known only when both models have answered."""
+    if not missing:
+        return ""
+    found = f"the golden set's {queries:,} graded queries are too few" if queries else "there is no graded golden query"
+    return (
+        f"{found} to show a margin of {margin:g} at a typical spread: {missing:,} more are needed, "
+        "or the verdict is likely to be INCONCLUSIVE"
+    )
+
+
 def _z_sum(confidence: float, power: float) -> float:
     return NormalDist().inv_cdf(confidence) + NormalDist().inv_cdf(power)

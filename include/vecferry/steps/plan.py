@@ -14,10 +14,12 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import STAMP_MODEL, StoredObject
 from vecferry.domain.pins import Pin
 from vecferry.domain.request import MigrationRequest
+from vecferry.domain.sample_size import margin_warning, queries_missing
 from vecferry.domain.schema import refusals
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
+from vecferry.steps.asking import golden_of
 from vecferry.steps.fingerprint import take
 from vecferry.steps.readiness import YES, Ready
 from vecferry.steps.sampling import count_all, spread_keys, tenants_of
@@ -69,25 +71,48 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     overlong = [obj.uuid for obj, text in zip(sample, texts, strict=True) if text and not embedder.fits(text)]
     counted = [embedder.count_tokens(text)[0] if text else 0 for text in texts]
     figures = _estimate(ports, pin, card, request, objects, sample, counted)
-    return figures.as_dict() | {
-        "pin": pin.name,
-        "collection": pin.collection,
-        "from_space": pin.space.id,
-        "to_space": card.space.id,
-        "distance_from": pin.space.distance,
-        "distance_to": card.space.distance,
-        "tokens_by": embedder.count_tokens("tokens")[1],
-        "price_date": card.price_date.isoformat() if card.price_date else None,
-        "budget_usd": request.budget_usd,
-        "overlong": len(overlong),
-        "overlong_examples": overlong[:5],
-        "overlong_policy": request.overlong,
-        "without_text": sum(text is None for text in texts),
-        "max_tokens": max(counted, default=0),
-        "max_tokens_of_model": card.max_tokens,
-        "tenants": len(ports.store.tenants(pin.collection)),
-        "shared_space": pin.space.same_as(card.space),
-    }
+    return (
+        figures.as_dict()
+        | _judging(ports, request, figures)
+        | {
+            "pin": pin.name,
+            "collection": pin.collection,
+            "from_space": pin.space.id,
+            "to_space": card.space.id,
+            "distance_from": pin.space.distance,
+            "distance_to": card.space.distance,
+            "tokens_by": embedder.count_tokens("tokens")[1],
+            "price_date": card.price_date.isoformat() if card.price_date else None,
+            "budget_usd": request.budget_usd,
+            "overlong": len(overlong),
+            "overlong_examples": overlong[:5],
+            "overlong_policy": request.overlong,
+            "without_text": sum(text is None for text in texts),
+            "max_tokens": max(counted, default=0),
+            "max_tokens_of_model": card.max_tokens,
+            "tenants": len(ports.store.tenants(pin.collection)),
+            "shared_space": pin.space.same_as(card.space),
+        }
+    )
+
+
+def _judging(ports: Ports, request: MigrationRequest, figures: Estimate) -> dict[str, Any]:
+    """The margin that the verdict will be given at, and whether the golden set is large enough for it."""
+    margin = request.margin or ports.gates.margin
+    missing = queries_missing(
+        figures.golden_queries,
+        margin,
+        figures.golden_sd,
+        at_least=ports.gates.min_golden_queries,
+        confidence=ports.gates.confidence,
+    )
+    warning = margin_warning(figures.golden_queries, margin, missing)
+    return {"margin": margin, "golden_queries_missing": missing, "warnings": [warning] if warning else []}
+
+
+def _graded(ports: Ports, pin: Pin) -> int:
+    """The golden queries that can judge; a pin may have none yet."""
+    return len(golden_of(ports, pin.name).graded) if ports.ledger.golden(pin.name) else 0
 
 
 def _arrived(ports: Ports, pin: Pin, card: ModelCard) -> Migration | None:
@@ -168,9 +193,9 @@ def _estimate(
         live_dimensions=pin.space.dimensions,
         starts_at=ports.clock.now(),
         payload_bytes=sum(payloads) / max(1, len(payloads)),
-        golden_queries=len(ports.ledger.golden(pin.name)),
+        golden_queries=_graded(ports, pin),
         deadline=request.deadline,
-        assumptions=Assumptions(soak_minutes=request.soak_minutes * len(request.percents)),
+        assumptions=Assumptions(soak_minutes=request.soak_minutes * len(request.percents), confidence=ports.gates.confidence),
     )
 
 
