@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.cli_world import World, golden_lines
+from tests.support.cli_world import World, document, golden_lines
+from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import PROTOCOL_VERSION, Phase
 from vecferry.domain.routing import Lease
 from vecferry.domain.verdicts import Outcome, Verdict
@@ -147,6 +148,39 @@ def test_verify_exits_1_with_examples_and_repairs(started):
     assert lost in started.run("verify", "Docs").out
     assert started.done("verify", "Docs", "--repair")["evidence"]["passes"] == 2
     assert started.run("verify", "Docs").code == 0
+
+
+def test_verify_says_how_many_keys_are_in_flight_when_the_counts_differ(started):
+    started.proven_up_to(Phase.BACKFILLED)
+    migration, new = started.migration, document(60)
+    started.ledger.open_rows(migration.id, [new.uuid], tenant=None, owner="an application", kind=RowKind.WRITE)
+    started.store.put("Docs", new, timeout_s=1)
+    found = started.done("verify", "Docs")
+    evidence = found["evidence"]
+    assert (evidence["objects_live"], evidence["objects_shadow"], evidence["in_flight"]) == (61, 60, 1)
+    assert found["reason"] == (
+        "61 objects, no differences; 1 key is in flight under journal rows and will agree when these are worked off, "
+        "until then the counts may differ"
+    )
+    assert "1 key under journal rows" in started.run("verify", "Docs").out
+
+
+def test_verify_explains_counts_that_differ_by_a_delete_between_two_looks(started, monkeypatch):
+    started.proven_up_to(Phase.BACKFILLED)
+    store, spec = started.store, started.migration.spec
+    read = store.read
+
+    def delete_before_the_shadow_is_read(collection, uuids, **options):
+        if collection == spec.shadow:
+            for side in (spec.live, spec.shadow):
+                store.delete(side, document(7).uuid, timeout_s=1)
+        return read(collection, uuids, **options)
+
+    monkeypatch.setattr(store, "read", delete_before_the_shadow_is_read)
+    found = started.done("verify", "Docs")
+    assert (found["evidence"]["objects_live"], found["evidence"]["objects_shadow"]) == (60, 59)
+    assert found["reason"] == "60 objects, no differences; the counts differ by what was written between the two looks"
+    assert started.done("verify", "Docs")["reason"] == "59 objects, no differences"
 
 
 def test_verify_before_there_is_a_shadow_says_what_to_run(started):
