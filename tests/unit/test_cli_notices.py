@@ -1,9 +1,11 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support.cli_world import World
 from vecferry.errors import BadInput
+from vecferry.steps.watch_notices import affected_runs
 
 ROW = {
     "provider": "sandbox",
@@ -32,6 +34,22 @@ def test_read_stores_the_feed_and_says_by_when_each_pin_must_start(world):
     assert (pin["pin"], pin["shutdown_on"], pin["replacements"]) == ("Docs", "2026-12-31", ["sandbox-char-2"])
     assert pin["start_by"].startswith("2026-12-22T22:30")  # a week, a day and the soaks before
     assert "start by" in world.run("notices").out
+
+
+def test_the_command_and_the_watch_tell_the_same_latest_start(world):
+    world.feed.given = [ROW]
+    said = world.done("notices", "--read")["pins"][0]["start_by"]
+    affected_runs(world.ports)
+    weighed = [event.why for event in world.ledger.events() if event.what == "notice_weighed"][-1]
+    assert f"start by {datetime.fromisoformat(said):%Y-%m-%d %H:%M} UTC" in weighed
+
+
+def test_a_planned_migration_counts_its_own_hours():
+    world = World().started()
+    world.feed.given = [ROW]
+    hours = world.migration.plan["total_hours"]
+    said = world.done("notices", "--read")["pins"][0]["start_by"]
+    assert datetime.fromisoformat(said) == datetime(2026, 12, 24, tzinfo=UTC) - timedelta(hours=hours)
 
 
 def test_a_list_that_wants_a_key_does_not_hide_the_notices(world, monkeypatch):

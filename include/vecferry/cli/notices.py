@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,16 +16,11 @@ from vecferry.cli.progress import waiting
 from vecferry.errors import VecferryError
 
 if TYPE_CHECKING:
-    from vecferry.domain.lifecycle import Migration
     from vecferry.domain.notices import Notice
     from vecferry.domain.pins import Pin
     from vecferry.ports import ListedModel, Ports
 
 EXAMPLES = ("vecferry notices", "VECFERRY_NOTICES=notices.json vecferry notices --read")
-
-_HOURS = 24.0
-_SOAK_MINUTES = 90.0
-"""What a migration is taken to need where none was planned; deprecation_watch counts the same."""
 
 
 def run(
@@ -52,6 +46,7 @@ def run(
 
 def _meaning(ports: Ports, pin: Pin, about: list[Notice]) -> dict[str, Any]:
     from vecferry.domain.corroboration import corroborate
+    from vecferry.steps.watch_notices import latest_start
 
     result = corroborate(about, _listed(ports, pin), needed=ports.gates.corroboration_sources)
     active = ports.ledger.active_migration(pin.name)
@@ -62,20 +57,10 @@ def _meaning(ports: Ports, pin: Pin, about: list[Notice]) -> dict[str, Any]:
         "confirmed": result.confirmed,
         "why": result.why,
         "shutdown_on": ends.isoformat() if ends else None,
-        "start_by": _latest(ends, active) if ends else None,
+        "start_by": latest_start(ends, active).isoformat() if ends else None,
         "replacements": list(dict.fromkeys(name for notice in about for name in notice.replacements)),
         "migration": active.id if active else None,
     }
-
-
-def _latest(ends: date, active: Migration | None) -> str:
-    """The start that is early enough; a migration under way has planned its hours, soaks included."""
-    from vecferry.domain.notices import start_by
-    from vecferry.steps.check_deprecation import MARGIN_DAYS
-
-    planned = float(active.plan.get("total_hours") or 0) if active else 0.0
-    soak_minutes = 0.0 if planned else _SOAK_MINUTES
-    return start_by(ends, estimate_hours=planned or _HOURS, soak_minutes=soak_minutes, margin_days=MARGIN_DAYS).isoformat()
 
 
 def _listed(ports: Ports, pin: Pin) -> list[ListedModel]:

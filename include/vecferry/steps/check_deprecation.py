@@ -13,8 +13,6 @@ from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Event, ListedModel, Ports
 from vecferry.steps.readiness import YES, Ready
 
-MARGIN_DAYS = 7.0
-
 
 def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
     """The notices that concern the pin's model and whether they are believed; ``why`` is for people."""

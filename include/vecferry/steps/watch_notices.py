@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from vecferry.domain.corroboration import corroborate
+from vecferry.domain.lifecycle import Migration
 from vecferry.domain.notices import Notice, affected, parse_feed, parse_notice, run_id, start_by
 from vecferry.domain.pins import Pin
-from vecferry.domain.request import PERCENTS
+from vecferry.domain.request import PERCENTS, MigrationRequest
 from vecferry.errors import BadInput
 from vecferry.ports import Event, Ports
-from vecferry.steps.check_deprecation import MARGIN_DAYS, listed
+from vecferry.steps.check_deprecation import listed
 
 _SOURCE = "notices feed"
-_DEFAULT_HOURS = 24.0
+_UNPLANNED_HOURS = 24.0
+_UNPLANNED_SOAK_MINUTES = MigrationRequest.soak_minutes * len(PERCENTS)
+"""What a migration is taken to need where none was planned."""
+_MARGIN_DAYS = 7.0
 
 
 def read_feed(ports: Ports) -> list[Notice]:
@@ -38,6 +43,17 @@ def affected_runs(ports: Ports) -> list[dict[str, Any]]:
     return [run for run in runs if run]
 
 
+def latest_start(shutdown_on: date, planned: Migration | None = None) -> datetime:
+    """The start (UTC) that is early enough, a week in hand; ``planned`` knows its own hours, soaks included."""
+    hours = float(planned.plan.get("total_hours") or 0) if planned else 0.0
+    return start_by(
+        shutdown_on,
+        estimate_hours=hours or _UNPLANNED_HOURS,
+        soak_minutes=0.0 if hours else _UNPLANNED_SOAK_MINUTES,
+        margin_days=_MARGIN_DAYS,
+    )
+
+
 def _run_for(ports: Ports, pin: Pin, about: list[Notice]) -> dict[str, Any] | None:
     result = corroborate(about, listed(ports, pin), needed=ports.gates.corroboration_sources)
     target = _replacement(ports, about)
@@ -45,19 +61,13 @@ def _run_for(ports: Ports, pin: Pin, about: list[Notice]) -> dict[str, Any] | No
         _explain(ports, pin, result.why if target else f"{result.why}; no replacement is in the catalogue")
         return None
     attempt = 1 + sum(m.phase == "discarded" for m in ports.ledger.migrations(pin.name))
-    latest = start_by(
-        result.shutdown_on,
-        estimate_hours=_DEFAULT_HOURS,
-        soak_minutes=30.0 * len(PERCENTS),
-        margin_days=MARGIN_DAYS,
-    )
     conf = {
         "collection": pin.name,
         "to_model": target,
         "deadline": result.shutdown_on.isoformat(),
         "notice_id": about[0].subject,
     }
-    _explain(ports, pin, f"{result.why}; start by {latest:%Y-%m-%d %H:%M} UTC")
+    _explain(ports, pin, f"{result.why}; start by {latest_start(result.shutdown_on):%Y-%m-%d %H:%M} UTC")
     return {"trigger_run_id": run_id(about[0], pin.name, attempt), "conf": conf}
 
 
