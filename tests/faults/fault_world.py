@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.faults.ledgers import DrivenClock, LedgerKind
 from tests.faults.scheduler import Point, Scheduler
 from tests.support.memory_world import LIVE_SCHEMA, NEW, OLD, NoFeed, fill, key_of, request
-from vecferry.adapters.memory.clock import ManualClock
 from vecferry.adapters.memory.embedder import MemoryEmbedders, MemoryModelLists
-from vecferry.adapters.memory.ledger import MemoryLedger
 from vecferry.adapters.memory.store import Call, MemoryStore
 from vecferry.domain.gates import Gates
 from vecferry.domain.lifecycle import FORWARD, Migration, Phase
@@ -19,7 +18,7 @@ from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.routing import Mode
 from vecferry.domain.shadow import differences
 from vecferry.domain.timing import Timings
-from vecferry.ports import Ports
+from vecferry.ports import Ledger, Ports
 from vecferry.protocol.janitor import Janitor
 from vecferry.router import Router
 from vecferry.steps import backfill, retire, stage_runner
@@ -36,7 +35,7 @@ def expect(holds: bool, promise: str) -> None:
         raise Broken(promise)
 
 
-class ParkingClock(ManualClock):
+class ParkingClock(DrivenClock):
     """Who sleeps is parked first, so that others may act meanwhile."""
 
     def __init__(self, arrive: Callable[[Point], None]) -> None:
@@ -49,9 +48,9 @@ class ParkingClock(ManualClock):
 
 
 class ParkingLedger:
-    """Parks before and after every call of the ledger behind it."""
+    """Parks before and after every call of the ledger behind it: never inside a transaction."""
 
-    def __init__(self, ledger: MemoryLedger, arrive: Callable[[Point], None]) -> None:
+    def __init__(self, ledger: Ledger, arrive: Callable[[Point], None]) -> None:
         self._ledger = ledger
         self._arrive = arrive
 
@@ -229,6 +228,10 @@ class FaultWorld:
         found = {key: differences(spec, live.get(key), shadow.get(key)) for key in keys}
         return {key: why for key, why in found.items() if why}
 
+    def close(self) -> None:
+        self.s.close()
+        self.ledger.close()
+
     def settle(self) -> None:
         """What the janitor makes of it in the end: shadow = f(live) for every key, and an empty journal."""
         janitor = self.janitor("settling")
@@ -244,11 +247,12 @@ def follow(router: Router) -> None:
         pass
 
 
-def make_fault_world(objects: int = 0, *, timings: Timings | None = None) -> FaultWorld:
-    """Dual-writing is not enabled yet; no actor, no router."""
+def make_fault_world(objects: int, kind: LedgerKind, *, timings: Timings | None = None) -> FaultWorld:
+    """On an empty ledger of the kind. Dual-writing is not enabled yet; no actor, no router."""
     s = Scheduler()
     clock = ParkingClock(s.arrive)
-    ledger: Any = ParkingLedger(MemoryLedger(clock), s.arrive)
+    kind.fresh(clock)
+    ledger: Any = ParkingLedger(kind.open(), s.arrive)
     embedders = MemoryEmbedders(OLD, NEW)
     store = MemoryStore()
     store.create(LIVE_SCHEMA)

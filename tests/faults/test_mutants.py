@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.faults import mutants, test_copiers, test_retire, test_routers, test_writers
-from tests.faults.fault_world import Broken, FaultWorld, make_fault_world
+from tests.faults.fault_world import Broken, FaultWorld
+from tests.faults.ledgers import LedgerKind
+from tests.faults.sql_mutants import mutant_on
 
 Schedule = Callable[[FaultWorld], None]
 
@@ -83,33 +85,25 @@ def named(value: object) -> str:
     return getattr(value, "__name__", "schedule").removeprefix("test_").split("_a_")[0]
 
 
-@pytest.fixture
-def fresh() -> Iterator[FaultWorld]:
-    made = make_fault_world(3)
-    yield made
-    made.s.close()
-
-
 @pytest.mark.parametrize(("mutant", "schedule"), IN_DUAL_WRITING, ids=named)
 def test_a_schedule_finds_its_mutant(
-    monkeypatch: pytest.MonkeyPatch, fresh: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
+    monkeypatch: pytest.MonkeyPatch, kind: LedgerKind, dual: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
 ) -> None:
-    fresh.copied()
-    mutant(monkeypatch)
+    mutant_on(kind.kind, mutant)(monkeypatch)
     with pytest.raises(Broken):
-        schedule(fresh)
+        schedule(dual)
 
 
 @pytest.mark.parametrize(("mutant", "schedule"), BEFORE_DUAL_WRITING, ids=named)
 def test_a_schedule_that_begins_before_dual_write_finds_its_mutant(
-    monkeypatch: pytest.MonkeyPatch, fresh: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
+    monkeypatch: pytest.MonkeyPatch, kind: LedgerKind, world: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
 ) -> None:
-    mutant(monkeypatch)
+    mutant_on(kind.kind, mutant)(monkeypatch)
     with pytest.raises(Broken):
-        schedule(fresh)
+        schedule(world)
 
 
-def test_the_freezes_schedule_finds_its_mutant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_freezes_schedule_finds_its_mutant(monkeypatch: pytest.MonkeyPatch, impatient: FaultWorld) -> None:
     mutants.nobody_undoes_a_freeze(monkeypatch)
     with pytest.raises(Broken):
-        test_retire.test_schedule_14_retire_dies_after_the_freeze_and_writes_go_on_within_the_hold_limit()
+        test_retire.test_schedule_14_retire_dies_after_the_freeze_and_writes_go_on_within_the_hold_limit(impatient)

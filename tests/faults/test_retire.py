@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from tests.faults.fault_world import FaultWorld, expect, make_fault_world
+from tests.faults.fault_world import FaultWorld, expect
 from vecferry.domain.routing import Mode
-from vecferry.domain.timing import Timings
 
 
 def test_schedule_11_a_router_acknowledges_and_crashes_just_before_the_freeze(dual: FaultWorld) -> None:
@@ -39,9 +36,9 @@ def test_schedule_11_a_reconcile_paused_after_its_read_blocks_the_flip(dual: Fau
     expect(dual.authoritative("0") == "three", "the newer acknowledged write is not lost")
 
 
-def test_schedule_14_retire_dies_after_the_freeze_and_writes_go_on_within_the_hold_limit() -> None:
+def test_schedule_14_retire_dies_after_the_freeze_and_writes_go_on_within_the_hold_limit(impatient: FaultWorld) -> None:
     """Retire, step 4: a router whose hold runs out undoes the freeze, so a dead task holds nobody."""
-    world = make_fault_world(3, timings=replace(Timings(), freeze_hold_s=0.05)).copied()
+    world = impatient.copied()
     world.serve_everything()
     world.writer("W0", "0", "two")
     world.router()  # does not acknowledge at once, so that retire has to wait
