@@ -44,6 +44,10 @@ class NeedsPerson(VecferryError):
     """Nothing automatic is safe here; the message says what to decide."""
 
 
+class LedgerRestored(NeedsPerson):
+    """The ledger has forgotten what this process, or a collection, knows of it: it was restored from a backup."""
+
+
 class BadInput(VecferryError):
     """The request can never succeed as it stands."""
 

@@ -15,7 +15,7 @@ from vecferry.domain.journal import JournalRow, RowKind
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import StoredObject, Vector
 from vecferry.domain.pins import Pin, SearchProfile
-from vecferry.domain.routing import Lease, Mode, Routing, Snapshot
+from vecferry.domain.routing import Lease, Mode, Routing, Seen, Snapshot
 from vecferry.domain.spaces import EmbeddingSpace
 from vecferry.domain.telemetry import Observation
 from vecferry.domain.timing import Timings
@@ -330,12 +330,23 @@ class JournalLedger(Protocol):
 
 
 class RoutingLedger(Protocol):
-    def snapshot(self, pin: str) -> Snapshot: ...
+    def snapshot(self, pin: str, *, router_id: str | None = None, since: Seen | None = None) -> Snapshot:
+        """Raises ``LedgerRestored`` if ``since`` is not in the pin's history, ``Conflict`` if ``router_id`` has no lease any
+        more or was dismissed (register anew)."""
+
     def register(self, lease: Lease) -> Snapshot:
-        """Inserts the lease and reads the version in one transaction (rule 14). ``expires_at`` is set by the ledger's clock."""
+        """Inserts the lease and reads the version in one transaction (rule 14). ``expires_at`` is set by the ledger's clock.
+        Raises ``BadInput`` where the active migration's protocol is too far from the lease's (rule 18)."""
 
     def renew(self, router_id: str, *, pin: str, acknowledged_version: int, lease_s: float) -> Snapshot:
-        """Raises ``Conflict`` if the lease is gone (register anew)."""
+        """Raises ``Conflict`` if the lease is gone or was dismissed (register anew), ``BadInput`` as ``register`` does."""
+
+    def dismiss(self, router_id: str, *, pin: str, who: str, why: str) -> Lease:
+        """A person's word that the process is dead: its lease ends now, with an event. Idempotent. Raises ``NotFound`` with
+        the routers that there are."""
+
+    def now(self) -> datetime:
+        """The ledger's own clock: the one for all ages of what it has stored."""
 
     def deregister(self, router_id: str, *, pin: str) -> None: ...
     def leases(self, pin: str) -> tuple[list[Lease], datetime]:
@@ -373,7 +384,9 @@ class RecordLedger(Protocol):
     def verdicts(self, migration_id: str) -> list[tuple[datetime, Verdict]]:
         """All, oldest first; the newest of a stage counts."""
 
-    def record_event(self, event: Event) -> None: ...
+    def record_event(self, event: Event) -> None:
+        """``at`` becomes the ledger's own clock, whatever the event says: machines disagree about the time."""
+
     def events(self, *, pin: str | None = None, migration_id: str | None = None, limit: int = 1000) -> list[Event]:
         """Oldest first (the last ``limit`` of them)."""
 

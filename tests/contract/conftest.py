@@ -58,7 +58,7 @@ def postgres_ledger_url(ledger_database: str) -> Iterator[str]:
     engine = sqlalchemy.create_engine(ledger_database, poolclass=sqlalchemy.NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("SET session_replication_role = replica")  # else the triggers keep the history
-        for table in set(metadata.tables) - {"moves"}:
+        for table in set(metadata.tables) - {"moves", "works_with"}:
             connection.exec_driver_sql(f"DELETE FROM {table}")
 
 

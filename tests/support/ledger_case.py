@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypedDict, TypeVar
 
@@ -42,8 +42,15 @@ def planned(migration_id: str = "m1", *, shadow: str = "Docs_v2", pin: Pin = PIN
     return Migration(migration_id, pin.name, Phase.PLANNED, 1, ShadowSpec(pin.collection, shadow, RECIPE, NEW), pin.space)
 
 
-def lease(router_id: str = "r1", *, acknowledged: int = 1, lease_s: float = 10.0, pin: str = "Docs") -> Lease:
-    return Lease(router_id, pin, datetime(2000, 1, 1, tzinfo=UTC), lease_s, acknowledged, PROTOCOL_VERSION, "host:1")
+def lease(
+    router_id: str = "r1",
+    *,
+    acknowledged: int = 1,
+    lease_s: float = 10.0,
+    pin: str = "Docs",
+    speaks: int = PROTOCOL_VERSION,
+) -> Lease:
+    return Lease(router_id, pin, datetime(2000, 1, 1, tzinfo=UTC), lease_s, acknowledged, speaks, "host:1")
 
 
 @dataclass
@@ -70,15 +77,18 @@ class LedgerCase:
         self.clock.advance(seconds)
         if self.kind == "postgresql":
             age = f"interval '{seconds} seconds'"
-            self.sql(f"UPDATE routers SET expires_at = expires_at - {age}")
+            self.sql(f"UPDATE routers SET expires_at = expires_at - {age}, dismissed_at = dismissed_at - {age}", as_owner=True)
             self.sql(f"UPDATE journal SET opened_at = opened_at - {age}")
 
-    def sql(self, statement: str) -> list[Any]:
-        """On a plain connection of its own, with the foreign keys that every client should ask for."""
+    def sql(self, statement: str, *, as_owner: bool = False) -> list[Any]:
+        """On a plain connection of its own, with the foreign keys that every client should ask for; ``as_owner`` of the
+        (PostgreSQL) database without its triggers."""
         engine = sqlalchemy.create_engine(self.url, poolclass=sqlalchemy.NullPool)
         with engine.begin() as connection:
             if self.kind == "sqlite":
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            if as_owner:
+                connection.exec_driver_sql("SET session_replication_role = replica")
             result = connection.exec_driver_sql(statement)
             return list(result) if result.returns_rows else []
 
@@ -92,10 +102,10 @@ class LedgerCase:
         self.ledger.save_pin(PIN, **WHO)
         return PIN
 
-    def at(self, phase: Phase, *, percent: int = 100) -> Migration:
+    def at(self, phase: Phase, *, percent: int = 100, protocol: int = PROTOCOL_VERSION) -> Migration:
         """A pin and its migration, dual-writing from ``dual_writing`` on."""
         self.pinned()
-        migration = self.ledger.start_migration(planned(), **WHO)
+        migration = self.ledger.start_migration(replace(planned(), protocol_version=protocol), **WHO)
         for step in FORWARD[1 : FORWARD.index(phase) + 1]:
             migration = self.ledger.move(migration, step, **WHO, routing=_routing(step, percent))
         return migration

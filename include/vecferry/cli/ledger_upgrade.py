@@ -13,9 +13,10 @@ EXAMPLES = ("vecferry ledger upgrade",)
 
 
 def run(as_json: AsJson = False) -> None:
-    """Upgrade the ledger that VECFERRY_LEDGER_URL names. Do it when no older vecferry uses it any more.
+    """Upgrade the ledger that VECFERRY_LEDGER_URL names, before anything else of the new release runs.
 
-    A ledger that does not exist yet needs no upgrade: the first command makes it.
+    It may be done in the middle of a migration: what runs the release before goes on. A ledger that does not exist yet needs
+    no upgrade: the first command makes it.
     """
     from vecferry import settings
     from vecferry.adapters.ledger.schema_version import upgrade

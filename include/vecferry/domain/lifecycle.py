@@ -7,10 +7,16 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from vecferry.domain.objects import HASH_VERSION
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.spaces import EmbeddingSpace
 
 PROTOCOL_VERSION = 1
+"""What this release speaks. It grows with each release that changes what routers, janitors and copiers must agree on; a new
+hash version comes with a new protocol version."""
+RELEASES_APART = 1
+"""Rule 18: a router of the release before or after the migration's works with it; the ledger's triggers hold the same."""
+KNOWN_HASH_VERSIONS = frozenset({HASH_VERSION})
 
 
 class Phase(StrEnum):
@@ -68,10 +74,23 @@ class Migration:
     paused: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
+    protocol_version: int = PROTOCOL_VERSION
 
     @property
     def ended(self) -> bool:
         return self.phase in ENDED
+
+
+def understands(speaks: int, migration: Migration) -> bool:
+    """Rule 18: whether a process that speaks protocol ``speaks`` may take part. ``hash_version`` is the spec's.
+
+    Without it: a router of long ago copies by its own f, its copies compare equal to its own hash, and to nobody else's.
+    """
+    return within_reach(speaks, migration.protocol_version) and migration.spec.hash_version in KNOWN_HASH_VERSIONS
+
+
+def within_reach(speaks: int, protocol_version: int) -> bool:
+    return abs(speaks - protocol_version) <= RELEASES_APART
 
 
 def allowed(phase: Phase, to: Phase) -> bool:

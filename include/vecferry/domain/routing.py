@@ -12,6 +12,8 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.spaces import EmbeddingSpace
 
 BUCKETS = 10_000
+ROUTER_ID = "router-"
+"""How the ids of routers begin, and of nobody else: the ledger knows by it who must have a lease to open a row."""
 
 
 class Arm(StrEnum):
@@ -42,6 +44,28 @@ class Routing:
     migration_id: str | None = None
     reason: str = ""
     published_at: datetime | None = None
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.version, self.published_at)
+
+    def is_the_seen(self, seen: Seen) -> bool:
+        """Not another one of that number: after a restore the numbers begin again where the backup ends.
+
+        By a second: of a pin's first version the history and the current row were stored by two readings of one clock.
+        """
+        if self.published_at is None or seen.published_at is None:
+            return self.version == seen.version
+        apart_s = abs((self.published_at - seen.published_at).total_seconds())
+        return self.version == seen.version and apart_s < 1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A routing version that somebody remembers: a router in its memory, a shadow in its description."""
+
+    version: int
+    published_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +136,12 @@ class Lease:
     acknowledged_version: int
     protocol_version: int
     where: str = ""
+    dismissed_at: datetime | None = None
+    """When a person said that the process is dead; the lease ended then, ``expires_at`` stays what the router may believe."""
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.expires_at if self.dismissed_at is None else min(self.expires_at, self.dismissed_at)
 
 
 @dataclass(frozen=True)
@@ -122,11 +152,16 @@ class Barrier:
     waiting_for: tuple[str, ...] = ()
 
 
-def barrier(leases: list[Lease], version: int, *, now: datetime, quarantine_s: float) -> Barrier:
-    """Rules 14 and 15: each router acknowledged ``version``, or its lease expired at least ``quarantine_s`` (Q) ago."""
+def barrier(leases: list[Lease], version: int, *, now: datetime, quarantine_s: float, by_word: bool = True) -> Barrier:
+    """Rules 14 and 15: each router acknowledged ``version``, or its lease ended at least ``quarantine_s`` (Q) ago.
+
+    ``by_word``: a person's dismissal ends a lease. Not so for the flip: were the person wrong, writes that the router had
+    acknowledged in the old collection would be lost.
+    """
     waiting = tuple(
         f"{lease.router_id} ({lease.where}) at version {lease.acknowledged_version}"
         for lease in leases
-        if lease.acknowledged_version < version and (now - lease.expires_at).total_seconds() < quarantine_s
+        if lease.acknowledged_version < version
+        and (now - (lease.ends_at if by_word else lease.expires_at)).total_seconds() < quarantine_s
     )
     return Barrier(not waiting, waiting)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Routing
+from vecferry.domain.routing import Lease, Routing
 from vecferry.ports import Event
 
 
@@ -15,7 +15,13 @@ def pin_saved(pin: Pin, *, at: datetime, who: str, why: str) -> Event:
 
 
 def started(migration: Migration, *, at: datetime, who: str, why: str) -> Event:
-    detail = {"from": migration.from_space.id, "to": migration.spec.space.id, "shadow": migration.spec.shadow}
+    detail = {
+        "from": migration.from_space.id,
+        "to": migration.spec.space.id,
+        "shadow": migration.spec.shadow,
+        "protocol": migration.protocol_version,
+        "hash": migration.spec.hash_version,
+    }
     return Event(at, who, "start", why, migration.pin, migration.id, detail | {"attempt": migration.attempt})
 
 
@@ -31,6 +37,11 @@ def published(routing: Routing, *, at: datetime, who: str, why: str) -> Event:
 
 def unfrozen(routing: Routing, *, at: datetime, who: str, why: str) -> Event:
     return Event(at, who, "undo_freeze", why, routing.pin, routing.migration_id, {"version": routing.version})
+
+
+def dismissed(lease: Lease, *, at: datetime, who: str, why: str) -> Event:
+    detail = {"router": lease.router_id, "where": lease.where, "acknowledged_version": lease.acknowledged_version}
+    return Event(at, who, "dismiss_router", why, lease.pin, None, detail | {"may_live_until": lease.expires_at.isoformat()})
 
 
 def paused(migration: Migration, reason: str | None, *, at: datetime, who: str) -> Event:

@@ -5,23 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.engine import RowMapping
 
 from vecferry.adapters.ledger import refusals
-from vecferry.adapters.ledger.database_clock import seconds_from_now
+from vecferry.adapters.ledger.database_clock import now, seconds_from_now
 from vecferry.adapters.ledger.tables import routers
 from vecferry.domain.routing import Lease, Routing
 
 _KEPT_S = 24 * 3600.0
 
-_PLAIN = ("router_id", "pin", "expires_at", "lease_s", "acknowledged_version", "protocol_version")
+_PLAIN = ("router_id", "pin", "expires_at", "lease_s", "acknowledged_version", "protocol_version", "dismissed_at")
 
 
 def leases_of(connection: Connection, pin: str) -> list[Lease]:
     """Those that have not been expired for more than a day, by router."""
     recent = (routers.c.pin == pin) & (routers.c.expires_at > seconds_from_now(-_KEPT_S))
     rows = connection.execute(select(routers).where(recent)).mappings()
-    leases = [Lease(**{name: row[name] for name in _PLAIN}, where=row["runs_at"]) for row in rows]
-    return sorted(leases, key=lambda lease: lease.router_id)
+    return sorted((_lease_of(row) for row in rows), key=lambda lease: lease.router_id)
+
+
+def lease_of(connection: Connection, router_id: str, pin: str) -> Lease | None:
+    mine = (routers.c.pin == pin) & (routers.c.router_id == router_id)
+    row = connection.execute(select(routers).where(mine)).mappings().one_or_none()
+    return None if row is None else _lease_of(row)
+
+
+def _lease_of(row: RowMapping) -> Lease:
+    return Lease(**{name: row[name] for name in _PLAIN}, where=row["runs_at"])
+
+
+def end_lease(connection: Connection, lease: Lease) -> None:
+    """``expires_at`` stays: what the router may believe still counts for the flip."""
+    mine = (routers.c.pin == lease.pin) & (routers.c.router_id == lease.router_id)
+    connection.execute(update(routers).where(mine).values(dismissed_at=now()))
 
 
 def write_lease(connection: Connection, lease: Lease, current: Routing) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from vecferry.adapters.ledger import codec, stored_migration
 from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.database_clock import now
 from vecferry.adapters.ledger.insert_new import insert_new
-from vecferry.adapters.ledger.stored_events import event_of, record
+from vecferry.adapters.ledger.stored_events import clock_of, event_of, record
 from vecferry.adapters.ledger.tables import events, notices, verdicts
 from vecferry.domain.verdicts import Verdict
 from vecferry.ports import Event
@@ -31,7 +32,7 @@ class SqlRecords:
         return [(row["at"], codec.restored(Verdict, row["document"])) for row in rows]
 
     def record_event(self, event: Event) -> None:
-        self._database.write(lambda connection: record(connection, event))
+        self._database.write(lambda connection: record(connection, replace(event, at=clock_of(connection))))
 
     def events(self, *, pin: str | None = None, migration_id: str | None = None, limit: int = 1000) -> list[Event]:
         query = select(events).order_by(events.c.id.desc()).limit(max(0, limit))

@@ -9,8 +9,8 @@ from vecferry.domain.chunks import Chunk
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import MOVES, Migration, Phase
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Mode, Routing
-from vecferry.errors import BadInput, Conflict, NotFound, Paused
+from vecferry.domain.routing import Lease, Mode, Routing, Seen
+from vecferry.errors import BadInput, Conflict, LedgerRestored, NotFound, Paused
 
 WHERE = "ledger"
 
@@ -159,6 +159,57 @@ def claim_lost(chunk: Chunk) -> Conflict:
 
 def lease_gone(router_id: str, pin: str) -> Conflict:
     return Conflict(f"router {router_id} has no lease", where=f"pin {pin}", next_action="Register anew.")
+
+
+def dismissed(lease: Lease) -> Conflict:
+    return Conflict(
+        f"router {lease.router_id} was dismissed: a person said that its process is dead",
+        where=f"pin {lease.pin}",
+        next_action="Register anew.",
+    )
+
+
+def no_router(router_id: str, pin: str, known: Iterable[str]) -> NotFound:
+    return NotFound(
+        f"there is no router {router_id!r}", where=f"pin {pin}", next_action=f"Routers that have a lease: {_listed(known)}."
+    )
+
+
+def protocol_refused(lease: Lease, migration: Migration) -> BadInput:
+    """Rule 18: which router, where, what version, what to do."""
+    return BadInput(
+        f"router {lease.router_id} at {lease.where} speaks protocol {lease.protocol_version}, and migration {migration.id} "
+        f"protocol {migration.protocol_version}: it may read, from {migration.spec.live}, and not write",
+        where=f"pin {migration.pin}",
+        next_action="Upgrade vecferry in that process to the release of the migration, or to the one before or after.",
+    )
+
+
+def row_without_lease(owner: str, migration_id: str) -> Conflict:
+    return Conflict(
+        f"router {owner} has no lease that the migration accepts, so it opens no row",
+        where=f"migration {migration_id}",
+        next_action="Register anew.",
+    )
+
+
+def claim_refused(owner: str, migration_id: str) -> Conflict:
+    return Conflict(
+        f"router {owner} speaks a protocol too far from the migration's, so its janitor takes over no row",
+        where=f"migration {migration_id}",
+        next_action="Upgrade vecferry in its process.",
+    )
+
+
+def restored(pin: str, seen: Seen, current: Routing) -> LedgerRestored:
+    when = f" of {seen.published_at:%Y-%m-%d %H:%M:%S} UTC" if seen.published_at else ""
+    return LedgerRestored(
+        f"the ledger was restored from a backup: it is at routing version {current.version} and does not know version "
+        f"{seen.version}{when}",
+        where=f"pin {pin}",
+        next_action=f"Bring the right ledger back; or, if this one is to count: vecferry routers {pin} --accept-restored "
+        f"--why …, then vecferry verify {pin}.",
+    )
 
 
 def acknowledged_the_future(router_id: str, acknowledged: int, routing: Routing) -> Conflict:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from vecferry.adapters.ledger import refusals
 from vecferry.domain.journal import RowKind
-from vecferry.domain.lifecycle import ENDED, Migration, Phase, allowed
+from vecferry.domain.lifecycle import ENDED, Migration, Phase, allowed, within_reach
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Lease, Mode, Routing, barrier
+from vecferry.domain.routing import ROUTER_ID, Lease, Mode, Routing, Seen, barrier
 
 
 def first_routing(pin: Pin, at: datetime) -> Routing:
@@ -86,6 +86,26 @@ def may_open(routing: Routing, migration_id: str, kind: RowKind) -> bool:
     return routing.mode is Mode.DUAL or kind is RowKind.WRITE
 
 
+def check_protocol(lease: Lease, active: Migration | None) -> None:
+    """Rule 18, said by name; triggers say it to whom this release's code cannot teach."""
+    if active is not None and not within_reach(lease.protocol_version, active.protocol_version):
+        raise refusals.protocol_refused(lease, active)
+
+
+def check_owner(owner: str, lease: Lease | None, migration: Migration, kind: RowKind) -> None:
+    """Rules 15 and 18: a router without a lease that the migration accepts writes nothing, so it opens no row."""
+    if kind is not RowKind.WRITE or not owner.startswith(ROUTER_ID):
+        return
+    if lease is None or lease.dismissed_at or not within_reach(lease.protocol_version, migration.protocol_version):
+        raise refusals.row_without_lease(owner, migration.id)
+
+
+def check_known(seen: Seen, history: Sequence[Routing], pin: str, current: Routing) -> None:
+    """What somebody remembers must be in the history, or the ledger is not the one that they knew."""
+    if not any(routing.is_the_seen(seen) for routing in history):
+        raise refusals.restored(pin, seen, current)
+
+
 def check_copying(migration: Migration, routing: Routing) -> None:
     """Backfill never starts again once the freeze has begun, or dual-write was switched off."""
     switched_off = routing.migration_id == migration.id and routing.mode is not Mode.DUAL
@@ -118,7 +138,7 @@ def check_flip(given: Migration, stored: Migration, version: int, new_pin: Pin, 
 
 def _obstacles(stored: Migration, version: int, ready: Readiness, quarantine_s: float) -> list[str]:
     routing = ready.routing
-    waiting = barrier(list(ready.leases), version, now=ready.now, quarantine_s=quarantine_s)
+    waiting = barrier(list(ready.leases), version, now=ready.now, quarantine_s=quarantine_s, by_word=False)
     checks = [
         (routing.version == version, f"the routing is at version {routing.version}, not {version} (the freeze was undone)"),
         (routing.mode is Mode.FREEZE and routing.migration_id == stored.id, f"mode is {routing.mode}, not freeze"),

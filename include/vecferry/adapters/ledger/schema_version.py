@@ -1,4 +1,5 @@
-"""Which revision a database is at, and what follows from it: made when empty, refused when older or newer."""
+"""Which revision a database is at, and what follows from it: made when empty, refused when older, or when it is newer and
+says that it no longer works with this code (expand first, contract a release later)."""
 
 from __future__ import annotations
 
@@ -6,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.database_url import parsed
 from vecferry.adapters.ledger.engine import make_engine
-from vecferry.adapters.ledger.tables import metadata
+from vecferry.adapters.ledger.tables import metadata, works_with
 from vecferry.adapters.system_clock import SystemClock
 from vecferry.errors import BadInput
 from vecferry.ports import Clock
@@ -30,7 +31,7 @@ class Revisions:
     head: str
 
 
-SHIPPED = Revisions(Path(__file__).parent / "migrations", head="0001")
+SHIPPED = Revisions(Path(__file__).parent / "migrations", head="0002")
 """A test holds ``head`` equal to what Alembic finds in the folder, which costs 0.1 s to ask."""
 
 VERSION_TABLE = "vecferry_ledger_version"
@@ -40,7 +41,8 @@ _LOCK = 0x7665636665727279  # "vecferry", for pg_advisory_xact_lock
 
 
 def open_ledger(url: str, *, clock: Clock | None = None, revisions: Revisions = SHIPPED) -> SqlLedger:
-    """The ledger at ``url``. An empty database gets the tables; an older or a newer one raises ``BadInput``."""
+    """The ledger at ``url``. An empty database gets the tables; an older one raises ``BadInput``, and a newer one that does not
+    name this code's revision among those that it works with."""
     from vecferry.adapters.ledger.sql_ledger import SqlLedger
 
     database = Database(make_engine(parsed(url), clock or SystemClock()))
@@ -48,7 +50,7 @@ def open_ledger(url: str, *, clock: Clock | None = None, revisions: Revisions = 
         current = database.read(_revision)
         if current is None:
             database.write(lambda connection: _make(connection, database.where, revisions))
-        elif current != revisions.head:
+        elif current != revisions.head and not database.read(lambda connection: _is_additive(connection, revisions)):
             raise _refusal(current, database.where, revisions)
     except BaseException:
         database.close()
@@ -57,7 +59,8 @@ def open_ledger(url: str, *, clock: Clock | None = None, revisions: Revisions = 
 
 
 def upgrade(url: str, *, revisions: Revisions = SHIPPED) -> tuple[str | None, str]:
-    """Brings the database at ``url`` to this package's revision; returns (before, after). Raises ``BadInput`` if newer."""
+    """Brings the database at ``url`` to this package's revision; returns (before, after). A newer one stays as it is, and
+    raises ``BadInput`` unless it works with this package. What has the ledger open goes on meanwhile."""
     database = Database(make_engine(parsed(url), SystemClock()))
     try:
         return database.write(lambda connection: _upgrade(connection, database.where, revisions))
@@ -71,6 +74,8 @@ def _upgrade(connection: Connection, where: str, revisions: Revisions) -> tuple[
     if before is None:
         _refuse_foreign_tables(connection, where)
     elif before not in _known(revisions):
+        if _is_additive(connection, revisions):
+            return before, before
         raise _refusal(before, where, revisions)
     _run(connection, revisions)
     return before, revisions.head
@@ -96,6 +101,13 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
 
 
+def _is_additive(connection: Connection, revisions: Revisions) -> bool:
+    """Whether the ledger, of whatever revision, says that it works with this code. An older one does not know this code."""
+    if not inspect(connection).has_table(works_with.name):
+        return False
+    return connection.execute(select(works_with.c.revision).where(works_with.c.revision == revisions.head)).scalar() is not None
+
+
 def _refuse_foreign_tables(connection: Connection, where: str) -> None:
     taken = sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
     if taken:
@@ -111,7 +123,7 @@ def _refusal(current: str, where: str, revisions: Revisions) -> BadInput:
         return BadInput(
             f"the ledger is at revision {current}, this vecferry works with {revisions.head}",
             where=where,
-            next_action="Stop what still runs the older vecferry, then run `vecferry ledger upgrade`.",
+            next_action="Run `vecferry ledger upgrade`; what runs the release before goes on, in mid-migration too.",
         )
     return BadInput(
         f"the ledger is at revision {current}, which is newer than {revisions.head}, the one that this vecferry works with",

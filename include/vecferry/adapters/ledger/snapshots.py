@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, Subquery, bindparam, func, select, true
+from sqlalchemy import Connection, ScalarSelect, Select, Subquery, bindparam, func, select, true
+from sqlalchemy.engine import RowMapping
 
-from vecferry.adapters.ledger import codec, refusals
+from vecferry.adapters.ledger import codec, refusals, routing_rules
 from vecferry.adapters.ledger.database_clock import now
 from vecferry.adapters.ledger.stored_migration import is_active, migration_of
 from vecferry.adapters.ledger.stored_routing import routing_of
-from vecferry.adapters.ledger.tables import journal, migrations, pins, routing
+from vecferry.adapters.ledger.tables import journal, migrations, pins, routers, routing, routing_versions
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Snapshot
+from vecferry.domain.routing import Seen, Snapshot
 
 COUNTED_ROWS = 100_001
 """Rows are counted no further: the limit that the count is compared with is far below."""
@@ -28,6 +30,8 @@ def _query() -> Select[Any]:
             behind.c.journal_rows,
             behind.c.oldest,
             now().label("now"),
+            _leases_of_router().label("leases"),
+            _when_published().label("seen_published_at"),
         )
         .join(routing, routing.c.pin == pins.c.name)
         .join(migrations, (migrations.c.pin == pins.c.name) & is_active, isouter=True)
@@ -44,13 +48,25 @@ def _journal_of_active() -> Subquery:
     return select(func.count().label("journal_rows"), func.min(some.c.opened_at).label("oldest")).subquery("behind")
 
 
+def _leases_of_router() -> ScalarSelect[int]:
+    mine = (routers.c.pin == bindparam("pin")) & (routers.c.router_id == bindparam("router_id"))
+    return select(func.count()).where(mine, routers.c.dismissed_at.is_(None)).scalar_subquery()
+
+
+def _when_published() -> ScalarSelect[Any]:
+    seen = (routing_versions.c.pin == bindparam("pin")) & (routing_versions.c.version == bindparam("seen_version"))
+    return select(routing_versions.c.published_at).where(seen).scalar_subquery()
+
+
 _QUERY = _query()
 
 
-def snapshot_of(connection: Connection, pin: str) -> Snapshot:
-    row = connection.execute(_QUERY, {"pin": pin}).mappings().one_or_none()
+def snapshot_of(connection: Connection, pin: str, *, router_id: str | None = None, since: Seen | None = None) -> Snapshot:
+    given = {"pin": pin, "router_id": router_id or "", "seen_version": since.version if since else 0}
+    row = connection.execute(_QUERY, given).mappings().one_or_none()
     if row is None:
         raise refusals.no_pin(pin, connection.execute(select(pins.c.name)).scalars())
+    _check_asker(row, pin, router_id, since)
     active = row["migration_id"] is not None
     return Snapshot(
         codec.restored(Pin, row["document"]),
@@ -59,6 +75,16 @@ def snapshot_of(connection: Connection, pin: str) -> Snapshot:
         row["journal_rows"] if active else 0,
         max(0.0, (row["now"] - row["oldest"]).total_seconds()) if row["oldest"] is not None else 0.0,
     )
+
+
+def _check_asker(row: RowMapping, pin: str, router_id: str | None, since: Seen | None) -> None:
+    """The history first: whoever remembers another ledger must not register with this one."""
+    current = routing_of(_part(row, "routing_"))
+    if since is not None:
+        known = [replace(current, version=since.version, published_at=row["seen_published_at"])]
+        routing_rules.check_known(since, known if row["seen_published_at"] is not None else [], pin, current)
+    if router_id is not None and not row["leases"]:
+        raise refusals.lease_gone(router_id, pin)
 
 
 def _part(row: Any, prefix: str) -> Any:

@@ -13,7 +13,7 @@ from vecferry.domain.lifecycle import ENDED, Migration, Phase
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.spaces import EmbeddingSpace
 
-_PLAIN = ("id", "pin", "version", "percent", "attempt", "notice_id", "paused", "options", "plan")
+_PLAIN = ("id", "pin", "version", "percent", "attempt", "notice_id", "paused", "options", "plan", "protocol_version")
 
 is_active = migrations.c.phase.not_in([phase.value for phase in ENDED])
 

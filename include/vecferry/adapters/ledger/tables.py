@@ -72,6 +72,7 @@ migrations = Table(
     Column("from_space", JSON, nullable=False),
     Column("options", JSON, nullable=False),
     Column("plan", JSON, nullable=False),
+    Column("protocol_version", Integer, nullable=False, server_default="1"),
     UniqueConstraint("id", name="migrations_id"),
     UniqueConstraint("pin", "shadow", name="migrations_shadow_is_new"),
     CheckConstraint(
@@ -148,6 +149,7 @@ routers = Table(
     Column("acknowledged_version", Integer, nullable=False),
     Column("protocol_version", Integer, nullable=False),
     Column("runs_at", Text, nullable=False),
+    Column("dismissed_at", UtcDateTime),
     PrimaryKeyConstraint("pin", "router_id", name="routers_key"),
 )
 
@@ -278,3 +280,15 @@ measurements = Table(
     Column("document", JSON, nullable=False),
     PrimaryKeyConstraint("migration_id", "stage", "place", name="measurements_key"),
 )
+
+works_with = Table("works_with", metadata, Column("revision", Text, primary_key=True))
+"""Which code may use this ledger, by the revision that the code was made for: each additive revision adds its own and
+leaves the others; one that takes something away takes out those that would miss it."""
+
+host_clock = Table(
+    "host_clock",
+    metadata,
+    Column("boot", Text, primary_key=True),
+    Column("began_at", UtcDateTime, nullable=False),
+)
+"""On SQLite: when, by the wall clock, this boot of the host began. With the time since boot it is the ledger's clock."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from vecferry.adapters.ledger import refusals, routing_rules
 from vecferry.adapters.memory.ledger_tables import Entry, Tables
 from vecferry.domain.journal import JournalRow, RowKind
+from vecferry.domain.lifecycle import within_reach
 
 
 class MemoryJournal:
@@ -20,6 +21,7 @@ class MemoryJournal:
     ) -> list[JournalRow]:
         with self._tables.lock:
             self._check_open(migration_id, kind)
+            self._check_owner(migration_id, owner, kind)
             token = uuid.uuid4().hex
             return [self._insert(migration_id, key, tenant=tenant, owner=owner, token=token, kind=kind) for key in keys]
 
@@ -27,6 +29,10 @@ class MemoryJournal:
         routing = self._tables.routing(self._tables.migration(migration_id).pin)
         if not routing_rules.may_open(routing, migration_id, kind):
             raise refusals.rows_refused(migration_id, routing, kind)
+
+    def _check_owner(self, migration_id: str, owner: str, kind: RowKind) -> None:
+        migration = self._tables.migration(migration_id)
+        routing_rules.check_owner(owner, self._tables.leases.get((migration.pin, owner)), migration, kind)
 
     def _insert(self, migration_id: str, key: str, *, tenant: str | None, owner: str, token: str, kind: RowKind) -> JournalRow:
         row = JournalRow(next(self._tables.row_ids), migration_id, tenant, key, owner, token, kind)
@@ -45,11 +51,19 @@ class MemoryJournal:
         journal = self._tables.journal
         with self._tables.lock:
             token = uuid.uuid4().hex
+            self._check_claim(rows, owner)
             unchanged = sorted({r.id for r in rows if r.id in journal and journal[r.id].row.token == r.token})
             for row_id in unchanged:
                 entry = journal[row_id]
                 journal[row_id] = replace(entry, row=replace(entry.row, owner=owner, token=token))
             return [self._aged(journal[row_id]) for row_id in unchanged]
+
+    def _check_claim(self, rows: Sequence[JournalRow], owner: str) -> None:
+        for migration_id in {row.migration_id for row in rows}:
+            migration = self._tables.migration(migration_id)
+            lease = self._tables.leases.get((migration.pin, owner))
+            if lease is not None and not within_reach(lease.protocol_version, migration.protocol_version):
+                raise refusals.claim_refused(owner, migration_id)
 
     def rows(self, migration_id: str, *, limit: int, after_id: int = 0) -> list[JournalRow]:
         with self._tables.lock:

@@ -27,7 +27,7 @@ class MemoryRecords:
 
     def record_event(self, event: Event) -> None:
         with self._tables.lock:
-            self._tables.events.append(event)
+            self._tables.events.append(replace(event, at=self._tables.clock.now()))
 
     def events(self, *, pin: str | None = None, migration_id: str | None = None, limit: int = 1000) -> list[Event]:
         with self._tables.lock:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from vecferry.adapters.ledger import refusals
+from vecferry.adapters.ledger import history, refusals, routing_rules
 from vecferry.adapters.memory.ledger_tables import Tables
-from vecferry.domain.routing import Lease, Routing, Snapshot
+from vecferry.domain.routing import Lease, Routing, Seen, Snapshot
 from vecferry.domain.telemetry import Observation
 
 _LEASES_KEPT = timedelta(days=1)
@@ -17,18 +17,29 @@ _LEASES_KEPT = timedelta(days=1)
 class MemoryRouting:
     _tables: Tables
 
-    def snapshot(self, pin: str) -> Snapshot:
+    def snapshot(self, pin: str, *, router_id: str | None = None, since: Seen | None = None) -> Snapshot:
         tables = self._tables
         with tables.lock:
+            self._check_asker(pin, router_id, since)
             migration = tables.active(pin)
             entries = tables.entries(migration.id) if migration else []
             oldest = max(map(tables.age_s, entries), default=0.0)
             return Snapshot(tables.pin(pin), tables.routing(pin), migration, len(entries), oldest)
 
+    def _check_asker(self, pin: str, router_id: str | None, since: Seen | None) -> None:
+        current = self._tables.routing(pin)
+        if since is not None:
+            routing_rules.check_known(since, self._tables.routings[pin], pin, current)
+        if router_id is not None:
+            lease = self._tables.leases.get((pin, router_id))
+            if lease is None or lease.dismissed_at is not None:
+                raise refusals.lease_gone(router_id, pin)
+
     def register(self, lease: Lease) -> Snapshot:
         tables = self._tables
         with tables.lock:
             current = tables.routing(lease.pin)
+            routing_rules.check_protocol(lease, tables.active(lease.pin))
             # A number from before a restore must not count for a later version of that number.
             acknowledged = min(lease.acknowledged_version, current.version)
             expires = tables.clock.now() + timedelta(seconds=lease.lease_s)
@@ -42,6 +53,9 @@ class MemoryRouting:
             current, lease = tables.routing(pin), tables.leases.get((pin, router_id))
             if lease is None:
                 raise refusals.lease_gone(router_id, pin)
+            if lease.dismissed_at is not None:
+                raise refusals.dismissed(lease)
+            routing_rules.check_protocol(lease, tables.active(pin))
             if acknowledged_version > current.version:
                 raise refusals.acknowledged_the_future(router_id, acknowledged_version, current)
             expires = tables.clock.now() + timedelta(seconds=lease_s)
@@ -52,6 +66,20 @@ class MemoryRouting:
     def deregister(self, router_id: str, *, pin: str) -> None:
         with self._tables.lock:
             self._tables.leases.pop((pin, router_id), None)
+
+    def dismiss(self, router_id: str, *, pin: str, who: str, why: str) -> Lease:
+        tables = self._tables
+        with tables.lock:
+            now, lease = tables.clock.now(), tables.leases.get((pin, router_id))
+            if lease is None:
+                raise refusals.no_router(router_id, pin, (known for of, known in tables.leases if of == pin))
+            if lease.dismissed_at is None:
+                tables.events.append(history.dismissed(lease, at=now, who=who, why=why))
+                lease = tables.leases[(pin, router_id)] = replace(lease, dismissed_at=now)
+            return lease
+
+    def now(self) -> datetime:
+        return self._tables.clock.now()
 
     def leases(self, pin: str) -> tuple[list[Lease], datetime]:
         with self._tables.lock:
