@@ -5,15 +5,14 @@ from __future__ import annotations
 from vecferry.checks.expectations import run_suite
 from vecferry.checks.objects import COLUMNS, Key, expectations, object_rows
 from vecferry.checks.verdict_of import verdict_of
-from vecferry.domain.chunks import LAST
 from vecferry.domain.lifecycle import Migration
+from vecferry.domain.mixing import sample_to_find
 from vecferry.domain.verdicts import Verdict
 from vecferry.ports import Ports
-from vecferry.steps.sampling import count_all, spread_keys, tenants_of
+from vecferry.steps.sampling import count_all, every_key, spread_keys
 
 ALL_UP_TO = 10_000
-SAMPLE = 2_995
-"""Finds a 0.1% mix with 95% probability."""
+SAMPLE = sample_to_find(0.001)
 
 
 def judge(ports: Ports, migration: Migration) -> Verdict:
@@ -39,10 +38,4 @@ def judge(ports: Ports, migration: Migration) -> Verdict:
 def _keys(ports: Ports, migration: Migration, count: int) -> list[Key]:
     if count > ALL_UP_TO:
         return spread_keys(ports.store, migration.spec.live, SAMPLE)
-    found: list[Key] = []
-    for tenant in tenants_of(ports.store, migration.spec.live):
-        after = ""
-        while page := ports.store.keys(migration.spec.live, after=after, until=LAST, limit=1000, tenant=tenant):
-            found += [(tenant, key) for key in page]
-            after = page[-1]
-    return found
+    return list(every_key(ports.store, migration.spec.live))

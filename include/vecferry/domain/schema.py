@@ -94,6 +94,20 @@ def vector_names(schema: Schema) -> list[str]:
     return sorted(_vectors(schema))
 
 
+def server_side_model(schema: Schema, vector_name: str) -> str | None:
+    """The model with which the server itself vectorizes; ``None`` where clients bring the vectors.
+
+    It can be changed in place by a schema update, which mixes two spaces from the next insert on.
+    """
+    config = _vectors(schema).get(vector_name) or {}
+    for name in _vectorizers_of(config):
+        vectorizer = config.get("vectorizer")
+        settings = vectorizer[name] if isinstance(vectorizer, Mapping) else (config.get("moduleConfig") or {}).get(name)
+        model = (settings or {}).get("model")
+        return str(model) if model else None
+    return None
+
+
 # --- building
 
 

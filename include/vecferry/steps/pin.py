@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.domain.objects import UNNAMED
 from vecferry.domain.pins import Pin
 from vecferry.domain.schema import vector_names
 from vecferry.errors import BadInput, Conflict
-from vecferry.ports import Embedder, Ports, Purpose, Refused
+from vecferry.ports import Ports
 from vecferry.steps import fingerprint
+from vecferry.steps.reembedding import VectorOf, reembed
 from vecferry.steps.sampling import count_all, spread_keys
 
 _SAMPLE = 20
-_SAME = 0.999
 _TIMEOUT_S = 60.0
 
 
@@ -31,12 +28,16 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     pin = replace(pin, collection=str(schema["class"]), alias=alias, vector_name=_vector_of(pin, schema))
     _refuse_unknown_properties(pin, schema)
     embedder = ports.embedders.of(pin.space, pin=pin)
-    cosines = _cosines(ports, pin, embedder)
-    worst = min(cosines, default=None)
-    if worst is not None and worst < _SAME and not unverified:
+    sample = reembed(
+        ports.store,
+        VectorOf(pin.collection, pin.vector_name, pin.recipe),
+        embedder,
+        spread_keys(ports.store, pin.collection, _SAMPLE),
+    )
+    if sample.foreign and not unverified:
         raise BadInput(
             f"the stored vectors are not {pin.space.id} of {', '.join(pin.recipe.properties)}: "
-            f"cosine {worst:.3f} at worst over {len(cosines)} objects",
+            f"cosine {sample.worst:.3f} at worst over {sample.compared} objects",
             where=pin.collection,
             next_action="Name the model and the properties, in order, that made them; or give --unverified.",
         )
@@ -50,8 +51,8 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
         "space": pin.space.id,
         "properties": list(pin.recipe.properties),
         "objects": count_all(ports.store, pin.collection),
-        "verified_on": len(cosines),
-        "worst_cosine": worst,
+        "verified_on": sample.compared,
+        "worst_cosine": sample.worst if sample.compared else None,
     }
 
 
@@ -94,33 +95,3 @@ def _refuse_unknown_properties(pin: Pin, schema: dict[str, Any]) -> None:
     other = [name for name in pin.recipe.properties if names[name] not in ("text", "text[]")]
     if other:
         raise BadInput(f"not text: {', '.join(other)}", where=pin.collection, next_action="Only text can be embedded.")
-
-
-def _cosines(ports: Ports, pin: Pin, embedder: Embedder) -> list[float]:
-    sample = spread_keys(ports.store, pin.collection, _SAMPLE)
-    objects: list[StoredObject] = []
-    for tenant in {tenant for tenant, _ in sample}:
-        objects += ports.store.read(pin.collection, [k for t, k in sample if t == tenant], tenant=tenant).values()
-    return cosines_of(pin, embedder, objects)
-
-
-def cosines_of(pin: Pin, embedder: Embedder, objects: Sequence[StoredObject]) -> list[float]:
-    """Stored against re-embedded, for objects that have both text and vector; 0.0 where the lengths differ."""
-    known = [(pin.recipe.text_of(o.properties), o.vectors.get(pin.vector_name)) for o in objects]
-    pairs = [(text, vector) for text, vector in known if text and vector]
-    if not pairs:
-        embedder.check()
-        return []
-    texts = [embedder.truncate(text) for text, _ in pairs]
-    answer = embedder.embed_documents(texts, purpose=Purpose.JUDGE, timeout_s=_TIMEOUT_S)
-    return [
-        _cosine(stored, new) for (_, stored), new in zip(pairs, answer.vectors, strict=True) if not isinstance(new, Refused)
-    ]
-
-
-def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    if len(a) != len(b):
-        return 0.0
-    x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return float(x @ y) / norms if norms else 0.0

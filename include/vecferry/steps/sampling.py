@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from vecferry.domain.chunks import even_ranges
+from collections.abc import Iterator
+
+from vecferry.domain.chunks import LAST, even_ranges
 from vecferry.ports import VectorStore
 
 _PROBES = 50
+_PAGE = 1_000
 
 
 def tenants_of(store: VectorStore, collection: str) -> list[str | None]:
@@ -25,6 +28,15 @@ def spread_keys(store: VectorStore, collection: str, count: int) -> list[tuple[s
     found: dict[tuple[str | None, str], None] = {}
     for tenant in names[:_PROBES]:
         for start, _ in even_ranges(_PROBES):
-            page = store.keys(collection, after=start, until="f" * 8 + "-ffff-ffff-ffff-" + "f" * 12, limit=each, tenant=tenant)
+            page = store.keys(collection, after=start, until=LAST, limit=each, tenant=tenant)
             found |= dict.fromkeys((tenant, key) for key in page)
     return list(found)[:: max(1, len(found) // count)][:count]
+
+
+def every_key(store: VectorStore, collection: str) -> Iterator[tuple[str | None, str]]:
+    """All (tenant, uuid), tenant by tenant, in the order of the ids."""
+    for tenant in tenants_of(store, collection):
+        after = ""
+        while page := store.keys(collection, after=after, until=LAST, limit=_PAGE, tenant=tenant):
+            yield from ((tenant, key) for key in page)
+            after = page[-1]

@@ -1,0 +1,50 @@
+"""Who works on a pin: its routers, the journal of its migration, its shadow, and what its verdict will need."""
+
+from __future__ import annotations
+
+from vecferry.domain.lifecycle import Migration
+from vecferry.domain.pins import Pin
+from vecferry.ports import Ports
+from vecferry.steps.doctor.collection import shards
+from vecferry.steps.doctor.finding import Finding, Look, ok, problem
+
+
+def looks(ports: Ports, pin: Pin) -> list[Look]:
+    migration = ports.ledger.active_migration(pin.name)
+    found: list[Look] = [("routers", lambda: _routers(ports, pin)), ("golden set", lambda: _golden(ports, pin))]
+    if migration is not None:
+        found += [("journal", lambda: _journal(ports, migration)), ("shadow", lambda: _shadow(ports, migration))]
+    return found
+
+
+def _routers(ports: Ports, pin: Pin) -> Finding:
+    leases, now = ports.ledger.leases(pin.name)
+    alive = [lease for lease in leases if lease.expires_at > now]
+    version = ports.ledger.snapshot(pin.name).routing.version
+    behind = [lease.where for lease in alive if lease.acknowledged_version < version]
+    if behind:
+        return problem(f"{len(behind)} of {len(alive)} not at routing version {version}: {behind[0]}", "Look at that process.")
+    return ok(f"{len(alive)} alive, all at routing version {version}" if alive else "none is running")
+
+
+def _journal(ports: Ports, migration: Migration) -> Finding:
+    rows = sum(ports.ledger.journal_counts(migration.id).values())
+    oldest_s = ports.ledger.oldest_row_age_s(migration.id)
+    if oldest_s > ports.timings.takeover_s + 2 * ports.timings.delta_s:
+        return problem(f"{rows:,} rows, the oldest {oldest_s:.0f} s old", f"Run: vecferry janitor {migration.pin}")
+    return ok(f"{rows:,} rows")
+
+
+def _shadow(ports: Ports, migration: Migration) -> Finding | None:
+    if migration.spec.shadow not in ports.store.collections():
+        return None  # not created yet
+    return shards(ports, migration.spec.shadow)
+
+
+def _golden(ports: Ports, pin: Pin) -> Finding:
+    """Too few are no fault of the collection; a migration would stop at its verdict."""
+    count, needed = len(ports.ledger.golden(pin.name)), ports.gates.min_golden_queries
+    if count < needed:
+        cure = f"Before a migration: vecferry golden import FILE --pin {pin.name}"
+        return Finding("", "ok", f"{count} queries; a verdict needs {needed}", cure)
+    return ok(f"{count:,} queries")

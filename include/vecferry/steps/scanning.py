@@ -1,0 +1,168 @@
+"""One pass over every object of a collection, changing nothing: what is wrong with one of its vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import uuid
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vecferry.domain.chunks import LAST
+from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, Vector, content_hash
+from vecferry.ports import VectorStore
+from vecferry.steps.reembedding import Key, VectorOf
+from vecferry.steps.sampling import spread_keys, tenants_of
+
+_PAGE = 500
+_EXAMPLES = 5
+_CENTRE_FROM = 300
+SUSPECTS = 100
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Seen:
+    """Counts by kind, and up to five UUIDs of each; ``suspects`` are the objects whose vectors point furthest off the others.
+
+    Kinds: ``no text``, ``no vector`` (with text, and no reason stamped), ``zero``, ``not finite``, ``not indexed``,
+    ``duplicate`` (the same vector as an object with another text).
+    """
+
+    objects: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    lengths: Counter[int] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    suspects: list[Key] = field(default_factory=list)
+
+    def note(self, kind: str, uuid: str) -> None:
+        self.kinds[kind] += 1
+        named = self.examples.setdefault(kind, [])
+        if len(named) < _EXAMPLES:
+            named.append(uuid)
+
+
+def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None) -> Seen:
+    """Reads all objects once, in pages of 500; memory grows by 32 bytes an object. ``what.recipe`` without properties: texts
+    are not judged, and duplicates are told by content."""
+    seen, twins, off = Seen(), _Twins(), _Furthest(_centre(store, what))
+    for tenant in tenants_of(store, what.collection):
+        after = ""
+        while page := store.keys(what.collection, after=after, until=LAST, limit=_PAGE, tenant=tenant):
+            objects = store.read(what.collection, page, tenant=tenant)
+            _look(what, objects, tenant, seen, twins, off)
+            _ask_index(store, what, objects, tenant, seen)
+            after = page[-1]
+            progress(seen.objects)
+    for key in twins.found():
+        seen.note("duplicate", key)
+    seen.suspects = off.keys()
+    return seen
+
+
+def _look(
+    what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen, twins: _Twins, off: _Furthest
+) -> None:
+    for obj in objects.values():
+        seen.objects += 1
+        text = what.recipe.text_of(obj.properties)
+        vector = obj.vectors.get(what.name)
+        if text is None and what.recipe.properties:
+            seen.note("no text", obj.uuid)
+        if not vector:
+            if text is not None and not obj.stamp(STAMP_SKIPPED):
+                seen.note("no vector", obj.uuid)
+            continue
+        seen.lengths[len(vector)] += 1
+        _look_at_vector(obj, vector, text, tenant, seen, twins, off)
+
+
+def _look_at_vector(
+    obj: StoredObject, vector: Vector, text: str | None, tenant: str | None, seen: Seen, twins: _Twins, off: _Furthest
+) -> None:
+    numbers = np.asarray(vector, dtype=np.float32)
+    if not np.isfinite(numbers).all():
+        seen.note("not finite", obj.uuid)
+    elif not numbers.any():
+        seen.note("zero", obj.uuid)
+    else:
+        twins.add(obj.uuid, numbers.tobytes(), text if text is not None else content_hash(obj, ()))
+        off.add((tenant, obj.uuid), numbers)
+
+
+def _ask_index(store: VectorStore, what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen) -> None:
+    """Twice, as an index that is being written may miss one once; what was deleted meanwhile is not missing."""
+    missing = {key: obj.vectors[what.name] for key, obj in objects.items() if any(obj.vectors.get(what.name) or ())}
+    for _ in range(2):
+        if not missing:
+            return
+        found = store.indexed(what.collection, missing, vector_name=what.name, tenant=tenant)
+        missing = {key: vector for key, vector in missing.items() if key not in found}
+    for key in store.read(what.collection, list(missing), tenant=tenant) if missing else ():
+        seen.note("not indexed", key)
+
+
+def _centre(store: VectorStore, what: VectorOf) -> np.ndarray:
+    """The mean direction of a sample: embeddings of one model share one, and those of another model do not lie along it."""
+    keys = spread_keys(store, what.collection, _CENTRE_FROM)
+    total = np.zeros(0, dtype=np.float64)
+    for tenant in dict.fromkeys(tenant for tenant, _ in keys):
+        for obj in store.read(what.collection, [key for t, key in keys if t == tenant], tenant=tenant).values():
+            vector = np.asarray(obj.vectors.get(what.name) or (), dtype=np.float64)
+            length = float(np.linalg.norm(vector)) if len(vector) else 0.0
+            if not length or not np.isfinite(length) or (len(total) and len(vector) != len(total)):
+                continue
+            total = vector / length + (total if len(total) else 0.0)
+    return total
+
+
+class _Furthest:
+    """The objects that point furthest away from the centre: nobody's verdict, only whom to embed again first."""
+
+    def __init__(self, centre: np.ndarray) -> None:
+        self._centre = centre
+        self._heap: list[tuple[float, str, str | None]] = []
+
+    def add(self, key: Key, vector: np.ndarray) -> None:
+        if len(vector) != len(self._centre):
+            return  # its length is reported by itself
+        off = -float(vector @ self._centre) / float(np.linalg.norm(vector))
+        heapq.heappush(self._heap, (off, key[1], key[0] or ""))
+        if len(self._heap) > SUSPECTS:
+            heapq.heappop(self._heap)
+
+    def keys(self) -> list[Key]:
+        return [(tenant or None, key) for _, key, tenant in sorted(self._heap, reverse=True)]
+
+
+class _Twins:
+    """Objects that share a vector though their texts differ, by hashes: 32 bytes an object, whatever its size."""
+
+    def __init__(self) -> None:
+        self._columns = tuple(array("Q") for _ in range(4))
+
+    def add(self, key: str, vector: bytes, text: str) -> None:
+        number = uuid.UUID(key).int
+        row = (_hash(vector), _hash(text.encode()), number >> 64, number & (2**64 - 1))
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+
+    def found(self) -> list[str]:
+        vector, text, high, low = (np.frombuffer(column, dtype=np.uint64) for column in self._columns)
+        if not len(vector):
+            return []
+        order = np.argsort(vector, kind="stable")
+        starts = np.flatnonzero(np.concatenate(([True], np.diff(vector[order]) != 0)))
+        sizes = np.diff(np.append(starts, len(order)))
+        texts = text[order]
+        differ = np.minimum.reduceat(texts, starts) != np.maximum.reduceat(texts, starts)
+        odd = order[np.repeat(differ, sizes)]
+        return sorted(str(uuid.UUID(int=(int(high[i]) << 64) | int(low[i]))) for i in odd)
+
+
+def _hash(content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest())
