@@ -14,6 +14,7 @@ from vecferry.cli.connecting import ports_of
 from vecferry.cli.failing import DONE, FAILED, UNDECIDED
 from vecferry.cli.options import AsJson
 from vecferry.cli.progress import waiting
+from vecferry.cli.sample import Sample, sample_size
 from vecferry.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ def run(
     ctx: typer.Context,
     pin: Annotated[str | None, typer.Argument(metavar="PIN", help="The pin's name.")] = None,
     collection: Annotated[str, typer.Option(metavar="NAME", help="A collection that has no pin yet.")] = "",
-    sample: Annotated[
-        str, typer.Option(metavar="N|all", help="How many vectors to embed again; 299 find a mix of 1%, 2995 one of 0.1%.")
-    ] = "",
+    sample: Sample = "",
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,24 +51,13 @@ def run(
     """
     if bool(pin) == bool(collection):
         raise BadInput("give a pin or --collection, one of the two", where="doctor", next_action="vecferry doctor Docs")
-    size = _sample_size(sample)
+    size = sample_size(sample)
     with ports_of(ctx) as ports, waiting("looking at", in_logs=False) as tell:
         findings = _look(ports, pin, collection, size, tell)
     code = _exit_code(findings, fail_on or [])
     rows = {"pin": pin, "collection": collection or None, "result": _worst(findings), "findings": [asdict(f) for f in findings]}
     answer(rows, as_json, lambda console: _show(console, findings))
     raise typer.Exit(code)
-
-
-def _sample_size(given: str) -> int | None:
-    """``None``: all."""
-    from vecferry.steps.doctor import SAMPLE
-
-    if given == "all":
-        return None
-    if given and not (given.isdecimal() and int(given) > 0):
-        raise BadInput(f"--sample is a number from 1 on, or all, not {given!r}", where="doctor", next_action="--sample 2995")
-    return int(given) if given else SAMPLE
 
 
 def _exit_code(findings: list[Finding], fail_on: list[str]) -> int:

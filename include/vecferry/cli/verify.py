@@ -15,6 +15,7 @@ from vecferry.cli.figures import counted
 from vecferry.cli.finding import active_or_newest
 from vecferry.cli.options import AsJson, PinName
 from vecferry.cli.progress import progress
+from vecferry.cli.sample import Sample, sample_size
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.errors import BadInput
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from vecferry.domain.lifecycle import Migration
     from vecferry.ports import Ports
 
-EXAMPLES = ("vecferry verify Docs", "vecferry verify Docs --repair")
+EXAMPLES = ("vecferry verify Docs", "vecferry verify Docs --repair", "vecferry verify Docs --sample all")
 
 
 def run(
@@ -31,16 +32,21 @@ def run(
     repair: Annotated[
         bool, typer.Option("--repair", metavar="", help="Bring into agreement what differs, until a pass is clean.")
     ] = False,
+    sample: Sample = "",
     as_json: AsJson = False,
 ) -> None:
     """Compare every object of the old and the new collection: content, stamps, vector, and whether the index finds it.
 
+    A sample of the new vectors is embedded again, and those that point furthest off the others: only that finds vectors of
+    another model of the same length.
+
     A clean pass is recorded; `vecferry reopen` and `retire` ask for one. Exit 0 clean, 1 differences, 3 nothing to compare.
     """
+    size = sample_size(sample)
     with ports_of(ctx) as ports:
         migration = _comparable(ports, pin)
         with on_interrupt("no object was changed but to agree with its live one; rows in hand are left to the janitor"):
-            verdict = _repaired(ports, migration) if repair else _compared(ports, migration)
+            verdict = _repaired(ports, migration, size) if repair else _compared(ports, migration, size)
     answer(verdict.as_dict(), as_json, lambda console: _show(console, verdict, pin))
     raise typer.Exit(exit_code(verdict))
 
@@ -62,16 +68,16 @@ def _comparable(ports: Ports, pin: str) -> Migration:
     return migration
 
 
-def _repaired(ports: Ports, migration: Migration) -> Verdict:
+def _repaired(ports: Ports, migration: Migration, sample: int | None) -> Verdict:
     """Passes until one is clean, which is recorded."""
     from vecferry.steps import verify_parity
 
     with progress("verify", _total(ports, migration)) as tell:
-        found = verify_parity.act(ports, migration.id, lambda seen: tell(seen.objects_live))
+        found = verify_parity.act(ports, migration.id, lambda seen: tell(seen.objects_live), sample=sample)
     return _verdict(found, [])
 
 
-def _compared(ports: Ports, migration: Migration) -> Verdict:
+def _compared(ports: Ports, migration: Migration, sample: int | None) -> Verdict:
     from vecferry.domain.schema import schema_differences
     from vecferry.steps import verify_parity
     from vecferry.steps.readiness import recorded
@@ -80,7 +86,9 @@ def _compared(ports: Ports, migration: Migration) -> Verdict:
     rows = schema_differences(store.schema(spec.live), store.schema(spec.shadow), spec)
     drifted = [row["setting"] for row in rows if not row["allowed"]]
     with progress("verify", _total(ports, migration)) as tell:
-        seen = verify_parity.compare(ports, migration, repair=False, progress=lambda so_far: tell(so_far.objects_live))
+        seen = verify_parity.compare(
+            ports, migration, repair=False, progress=lambda so_far: tell(so_far.objects_live), sample=sample
+        )
     verdict = _verdict(seen.as_dict(), drifted)
     if verdict.passes:
         recorded(ports, migration, verify_parity.CLEAN_PASS, "vecferry verify", **seen.as_dict())
@@ -123,6 +131,7 @@ def _show(console: Console, verdict: Verdict, pin: str) -> None:
             ("live", counted(found["objects_live"], "object")),
             ("shadow", counted(found["objects_shadow"], "object")),
             *[("in flight", f"{counted(n, 'key')} under journal rows") for n in [found["in_flight"]] if n],
+            ("embedded again", counted(found["reembedded"], "vector")),
             *[("not indexed", counted(n, "object")) for n in [found["unindexed"]] if n],
             *[(kind, counted(number, "object")) for kind, number in found["kinds"].items()],
             *[("e.g.", example) for example in found["examples"][:5]],

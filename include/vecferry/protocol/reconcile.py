@@ -55,8 +55,9 @@ class Reconciler:
     ) -> Reconciled:
         """Read L → embed → write S (delete where L has no object) → read S and L again; what differs starts over.
 
-        Gives up at the fence: a provider that says "wait an hour" must not hold an owner. ``reinsert`` names objects that
-        are stored but not indexed: they are deleted first, since an identical put does not heal them (12a).
+        Gives up at the fence: a provider that says "wait an hour" must not hold an owner. ``reinsert`` names objects whose
+        stored vector is not to be trusted, not indexed or of another space: embedded anew, and deleted first, since an
+        identical put heals no index (12a).
         """
         done = Reconciled()
         try:
@@ -105,7 +106,8 @@ class Reconciler:
         stale = [k for k in keys if k in reinsert or differences(spec, live.get(k), shadow.get(k))]
         gone = [k for k in stale if k in shadow and (k not in live or k in reinsert)]
         wanted = [live[k] for k in stale if k in live]
-        vectors = vectors_for(spec, self.embedder, wanted, shadow, purpose=purpose, timeout_s=self._budget_s(fence))
+        kept = {key: obj for key, obj in shadow.items() if key not in reinsert}
+        vectors = vectors_for(spec, self.embedder, wanted, kept, purpose=purpose, timeout_s=self._budget_s(fence))
         done.embedded += vectors.embedded
         done.tokens += vectors.tokens
         self._send(gone, self._copies(wanted, vectors), tenant, fence, done)

@@ -70,6 +70,9 @@ class Reembedded:
     def share(self) -> float:
         return len(self.foreign) / self.compared if self.compared else 0.0
 
+    def __add__(self, other: Reembedded) -> Reembedded:
+        return Reembedded(self.compared + other.compared, min(self.worst, other.worst), self.foreign + other.foreign)
+
     def told(self, most: int = 5) -> str:
         """``<uuid> (cosine 0.0312), …``: the furthest first."""
         furthest = sorted(self.foreign, key=lambda one: one.cosine)[:most]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import uuid
 from array import array
 from collections import Counter
@@ -15,13 +14,12 @@ import numpy as np
 from vecferry.domain.chunks import LAST
 from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, Vector, content_hash
 from vecferry.ports import VectorStore
+from vecferry.steps.outliers import Outliers
 from vecferry.steps.reembedding import Key, VectorOf
-from vecferry.steps.sampling import spread_keys, tenants_of
+from vecferry.steps.sampling import tenants_of
 
 _PAGE = 500
 _EXAMPLES = 5
-_CENTRE_FROM = 300
-SUSPECTS = 100
 Progress = Callable[[int], None]
 
 
@@ -49,7 +47,7 @@ class Seen:
 def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None) -> Seen:
     """Reads all objects once, in pages of 500; memory grows by 32 bytes an object. ``what.recipe`` without properties: texts
     are not judged, and duplicates are told by content."""
-    seen, twins, off = Seen(), _Twins(), _Furthest(_centre(store, what))
+    seen, twins, off = Seen(), _Twins(), Outliers()
     for tenant in tenants_of(store, what.collection):
         after = ""
         while page := store.keys(what.collection, after=after, until=LAST, limit=_PAGE, tenant=tenant):
@@ -65,7 +63,7 @@ def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None
 
 
 def _look(
-    what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen, twins: _Twins, off: _Furthest
+    what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen, twins: _Twins, off: Outliers
 ) -> None:
     for obj in objects.values():
         seen.objects += 1
@@ -82,7 +80,7 @@ def _look(
 
 
 def _look_at_vector(
-    obj: StoredObject, vector: Vector, text: str | None, tenant: str | None, seen: Seen, twins: _Twins, off: _Furthest
+    obj: StoredObject, vector: Vector, text: str | None, tenant: str | None, seen: Seen, twins: _Twins, off: Outliers
 ) -> None:
     numbers = np.asarray(vector, dtype=np.float32)
     if not np.isfinite(numbers).all():
@@ -104,39 +102,6 @@ def _ask_index(store: VectorStore, what: VectorOf, objects: Mapping[str, StoredO
         missing = {key: vector for key, vector in missing.items() if key not in found}
     for key in store.read(what.collection, list(missing), tenant=tenant) if missing else ():
         seen.note("not indexed", key)
-
-
-def _centre(store: VectorStore, what: VectorOf) -> np.ndarray:
-    """The mean direction of a sample: embeddings of one model share one, and those of another model do not lie along it."""
-    keys = spread_keys(store, what.collection, _CENTRE_FROM)
-    total = np.zeros(0, dtype=np.float64)
-    for tenant in dict.fromkeys(tenant for tenant, _ in keys):
-        for obj in store.read(what.collection, [key for t, key in keys if t == tenant], tenant=tenant).values():
-            vector = np.asarray(obj.vectors.get(what.name) or (), dtype=np.float64)
-            length = float(np.linalg.norm(vector)) if len(vector) else 0.0
-            if not length or not np.isfinite(length) or (len(total) and len(vector) != len(total)):
-                continue
-            total = vector / length + (total if len(total) else 0.0)
-    return total
-
-
-class _Furthest:
-    """The objects that point furthest away from the centre: nobody's verdict, only whom to embed again first."""
-
-    def __init__(self, centre: np.ndarray) -> None:
-        self._centre = centre
-        self._heap: list[tuple[float, str, str | None]] = []
-
-    def add(self, key: Key, vector: np.ndarray) -> None:
-        if len(vector) != len(self._centre):
-            return  # its length is reported by itself
-        off = -float(vector @ self._centre) / float(np.linalg.norm(vector))
-        heapq.heappush(self._heap, (off, key[1], key[0] or ""))
-        if len(self._heap) > SUSPECTS:
-            heapq.heappop(self._heap)
-
-    def keys(self) -> list[Key]:
-        return [(tenant or None, key) for _, key, tenant in sorted(self._heap, reverse=True)]
 
 
 class _Twins:

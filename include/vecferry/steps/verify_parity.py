@@ -1,4 +1,5 @@
-"""VDiff: both sides scanned, both hashes recomputed, the index asked; repaired under rows until a pass is clean."""
+"""VDiff: both sides scanned, both hashes recomputed, the index asked, a sample embedded again; repaired under rows until a
+pass is clean."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from vecferry.domain.chunks import LAST
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.mixing import sample_to_find
 from vecferry.domain.objects import StoredObject
 from vecferry.domain.schema import schema_differences
 from vecferry.domain.shadow import differences
@@ -19,12 +22,15 @@ from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
+from vecferry.steps.foreign_vectors import embed_again, refuse_to_mend_a_changed_model
+from vecferry.steps.outliers import Outliers
 from vecferry.steps.readiness import YES, Ready, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
 
 _PAGE = 500
 _MOST_PASSES = 5
 _EXAMPLES = 10
+SAMPLE = sample_to_find(0.01)
 CLEAN_PASS = "parity_clean_pass"
 ALARM = "parity_alarm"
 Progress = Callable[["Pass"], None]
@@ -32,19 +38,25 @@ Progress = Callable[["Pass"], None]
 
 @dataclass
 class Pass:
-    """One pass over both collections. ``uncovered`` differences had no journal row: an assumption broke."""
+    """One pass over both collections. ``uncovered`` differences had no journal row: an assumption broke.
+
+    ``foreign``: of the ``reembedded`` vectors of the shadow, those that are not what the new model gives for their text.
+    """
 
     objects_live: int = 0
     objects_shadow: int = 0
     in_flight: int = 0
     uncovered: int = 0
     unindexed: int = 0
+    reembedded: int = 0
+    foreign: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
+    outliers: Outliers = field(default_factory=Outliers, repr=False)
 
     @property
     def differences(self) -> int:
-        return self.uncovered + self.unindexed
+        return self.uncovered + self.unindexed + self.foreign
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -53,13 +65,15 @@ class Pass:
             "in_flight": self.in_flight,
             "differences": self.differences,
             "unindexed": self.unindexed,
+            "reembedded": self.reembedded,
+            "foreign": self.foreign,
             "kinds": dict(self.kinds),
             "examples": self.examples,
         }
 
 
-def act(ports: Ports, migration_id: str, progress: Progress | None = None) -> dict[str, Any]:
-    """Passes with repair until one is clean; a pass that never gets clean is a person's matter."""
+def act(ports: Ports, migration_id: str, progress: Progress | None = None, *, sample: int | None = SAMPLE) -> dict[str, Any]:
+    """Passes with repair until one is clean; a pass that never gets clean is a person's matter. ``sample``: as ``compare``."""
     migration = ports.ledger.migration(migration_id)
     repair = migration.phase is not Phase.RETIRED  # after the flip nothing copies, in either direction
     if repair and migration.phase is not Phase.ROLLED_BACK:
@@ -69,7 +83,7 @@ def act(ports: Ports, migration_id: str, progress: Progress | None = None) -> di
         return {"retired": True}
     _compare_schemas(ports, migration)
     for number in range(1, _MOST_PASSES + 1):
-        result = compare(ports, migration, repair=True, progress=progress)
+        result = compare(ports, migration, repair=True, progress=progress, sample=sample)
         if result.differences == 0:
             recorded(ports, migration, CLEAN_PASS, f"pass {number}", **result.as_dict())
             return result.as_dict() | {"passes": number}
@@ -95,8 +109,13 @@ def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Map
     return passes[-1].detail if passes else None
 
 
-def compare(ports: Ports, migration: Migration, *, repair: bool, progress: Progress | None = None) -> Pass:
-    """Scans both sides in step, page by page; with ``repair`` each difference is reconciled under a row (rule 12)."""
+def compare(
+    ports: Ports, migration: Migration, *, repair: bool, progress: Progress | None = None, sample: int | None = SAMPLE
+) -> Pass:
+    """Scans both sides in step, page by page; with ``repair`` each difference is reconciled under a row (rule 12).
+
+    ``sample`` vectors of the shadow are embedded again (``None``: all), and those that point furthest off the others.
+    """
     result = Pass()
     names = set(ports.store.tenants(migration.spec.live)) | set(ports.store.tenants(migration.spec.shadow))
     tenants: list[str | None] = [*sorted(names)] or [None]
@@ -109,6 +128,8 @@ def compare(ports: Ports, migration: Migration, *, repair: bool, progress: Progr
             after = page[-1]
             if progress is not None:
                 progress(result)
+    if not (repair and result.differences):  # else it is paid for once, in the pass after the repair
+        _embed_again(ports, migration, result, sample, repair=repair)
     return result
 
 
@@ -137,21 +158,28 @@ def _compare_page(
     uncovered = {key: why for key, why in found.items() if key not in covered}
     result.in_flight += len(set(found) & covered)
     _note(result, uncovered)
+    for key, obj in shadow.items():
+        if vector := obj.vectors.get(migration.spec.vector_name):
+            result.outliers.add((tenant, key), vector)
     unindexed = _unindexed(ports, migration, [key for key in shadow if key not in found], shadow, tenant)
     result.unindexed += len(unindexed)
     result.examples = (result.examples + [f"{key}: not indexed" for key in sorted(unindexed)])[:_EXAMPLES]
     if uncovered:
         _alarm(ports, migration, uncovered)
-    if repair and (uncovered or unindexed):
-        copy_keys(
-            ports,
-            migration,
-            [*uncovered, *unindexed],
-            tenant=tenant,
-            owner=f"parity:{uuid.uuid4().hex[:8]}",
-            kind=RowKind.PARITY,
-            reinsert=unindexed,
-        )
+    if repair:
+        _mend(ports, migration, [*uncovered, *unindexed], tenant, reinsert=unindexed)
+
+
+def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | None, *, reinsert: set[str]) -> None:
+    copy_keys(
+        ports,
+        migration,
+        keys,
+        tenant=tenant,
+        owner=f"parity:{uuid.uuid4().hex[:8]}",
+        kind=RowKind.PARITY,
+        reinsert=reinsert,
+    )
 
 
 def _differing(
@@ -199,6 +227,23 @@ def _unindexed(
     return missing & set(still_stored)  # deleted meanwhile is not unindexed
 
 
+def _embed_again(ports: Ports, migration: Migration, result: Pass, sample: int | None, *, repair: bool) -> None:
+    """Stamps say who wrote a vector, only the vector says what it is: a mix of two models of one length shows nowhere else."""
+    found = embed_again(ports, migration, sample, result.outliers.keys())
+    result.reembedded = found.compared
+    for tenant, each in groupby(found.foreign, key=lambda one: one.tenant):
+        foreign = [one.uuid for one in each]
+        covered = ports.ledger.covered(migration.id, foreign, tenant=tenant)
+        uncovered = {key: ["foreign vector"] for key in foreign if key not in covered}
+        result.foreign += len(uncovered)
+        _list(result, uncovered)
+        if uncovered:
+            _alarm(ports, migration, uncovered)
+        if repair:
+            refuse_to_mend_a_changed_model(migration, found)
+            _mend(ports, migration, list(uncovered), tenant, reinsert=set(uncovered))
+
+
 def _compare_schemas(ports: Ports, migration: Migration) -> None:
     """Rule 13: a setting that moved in live since the shadow was made pauses; new tenants are copied."""
     spec = migration.spec
@@ -214,6 +259,10 @@ def _compare_schemas(ports: Ports, migration: Migration) -> None:
 
 def _note(result: Pass, uncovered: Mapping[str, Sequence[str]]) -> None:
     result.uncovered += len(uncovered)
+    _list(result, uncovered)
+
+
+def _list(result: Pass, uncovered: Mapping[str, Sequence[str]]) -> None:
     result.kinds.update(kind for kinds in uncovered.values() for kind in kinds)
     result.examples = (result.examples + [f"{key}: {', '.join(why)}" for key, why in uncovered.items()])[:_EXAMPLES]
 

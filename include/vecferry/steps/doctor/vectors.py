@@ -114,12 +114,11 @@ def _reembedded(
         return unknown("no object of the sample has both text and vector", "Is the pin's recipe right?")
     apart = [] if keys is None else sorted(set(suspects) - set(keys), key=lambda key: (key[0] or "", key[1]))
     others = reembed(ports.store, what, embedder, apart)
-    foreign = drawn.foreign + others.foreign
-    if foreign:
-        both = Reembedded(foreign=foreign)
+    both = drawn + others
+    if both.foreign:
         cure = f"They are of another model, recipe or text: {both.told()}"
-        return problem(_share(drawn, others), cure, tuple(one.uuid for one in foreign))
-    again = f"{drawn.compared + others.compared:,} embedded again: cosine {min(drawn.worst, others.worst):.4f} at worst"
+        return problem(_share(drawn, others), cure, tuple(one.uuid for one in both.foreign))
+    again = f"{both.compared:,} embedded again: cosine {both.worst:.4f} at worst"
     if keys is None:
         return ok(again)
     return ok(f"{again}; a mix of {found_from(drawn.compared):.1%} or more would have shown with 95% probability")
