@@ -15,7 +15,13 @@ _PAGE = 500
 class WeaviateRest:
     def __init__(self, url: str) -> None:
         # trust_env: a proxy from the environment must not be asked for a loopback address.
-        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=60, trust_env=False, verify=url.startswith("https:"))
+
+    def version(self) -> str:
+        return str(self._get("/v1/meta")["version"])
+
+    def collections(self) -> set[str]:
+        return {str(one["class"]) for one in self._get("/v1/schema")["classes"] or ()}
 
     def objects(self, collection: str) -> Iterator[JSON]:
         """All of them with vectors, by cursor, and counted against the server's own count."""
@@ -49,9 +55,12 @@ class WeaviateRest:
 
     def _page(self, collection: str, after: str) -> list[JSON]:
         params: Mapping[str, Any] = {"class": collection, "limit": _PAGE, "include": "vector", "after": after}
-        answer = self._http.get("/v1/objects", params=params)
+        return list(self._get("/v1/objects", params)["objects"] or [])
+
+    def _get(self, path: str, params: Mapping[str, Any] | None = None) -> JSON:
+        answer = self._http.get(path, params=params)
         answer.raise_for_status()
-        return list(answer.json()["objects"] or [])
+        return dict(answer.json())
 
     def _graphql(self, query: str) -> JSON:
         answer = self._http.post("/v1/graphql", json={"query": query})

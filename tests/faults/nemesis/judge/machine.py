@@ -1,0 +1,59 @@
+"""Where a run was measured: a table without that says little."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tests.faults.nemesis.judge.outcome import SeedOutcome
+
+_PACKAGES = ("vecferry", "weaviate-client", "apache-airflow")
+
+
+def described(outcomes: Sequence[SeedOutcome]) -> dict[str, str]:
+    """Words for people: date, machine, versions, seeds, duration."""
+    servers = sorted({outcome.weaviate for outcome in outcomes if outcome.weaviate})
+    names = [f"Python {platform.python_version()}", *(f"Weaviate {name}" for name in servers)]
+    began = min((outcome.began for outcome in outcomes), default=0.0)
+    ended = max((outcome.ended for outcome in outcomes), default=0.0)
+    kinds = sorted({f"{outcome.ledger}/{outcome.runner}" for outcome in outcomes})
+    return {
+        "date": datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()} {platform.machine()}",
+        "versions": ", ".join(names + [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]),
+        "seeds": f"{_ranges([outcome.seed for outcome in outcomes])} ({len(outcomes)}; ledger/runner: {', '.join(kinds)})",
+        "duration": f"{(ended - began) / 60:.1f} minutes",
+        "traffic": f"{sum(o.writes for o in outcomes):,} writes and {sum(o.queries for o in outcomes):,} searches "
+        f"({sum(o.judged_answers for o in outcomes):,} judged by score, {sum(o.excused_queries for o in outcomes):,} failed "
+        "while a plain client failed too)",
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _memory_gib() -> float:
+    """The container's limit where there is one, else the machine's."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return min(total, int(text) if text.isdigit() else total) / 2**30
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """``1–3, 7``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
