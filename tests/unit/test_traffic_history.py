@@ -127,3 +127,18 @@ def test_what_the_demo_wishes_reaches_the_application_and_its_report_comes_back(
     application.report(does="pause_writes", queries=3)
     demo.ask_and_wait(Wish.PAUSE_WRITES, deadline_s=1)
     assert json.loads((tmp_path / "report.json").read_text())["queries"] == 3
+
+
+def test_a_writer_without_a_key_of_its_own_creates_some(tmp_path: Path) -> None:
+    router = StoringRouter()
+    samples = [row["properties"] for row in DOCUMENTS]
+    with History(tmp_path / "history.jsonl") as history:
+        Writer(router, history, {}, "body", random.Random(1), samples).write_once()  # type: ignore[arg-type]
+    assert len(router.stored) == len(DOCUMENTS) + 1
+
+
+def test_any_other_line_stands_between_writes_and_searches(tmp_path: Path) -> None:
+    with History(tmp_path / "history.jsonl") as history:
+        history.note({"op": "control", "ok": True})
+    assert read_lines(tmp_path / "history.jsonl") == [{"op": "control", "ok": True}]
+    assert (history.queries, history.writes) == (0, 0)

@@ -5,7 +5,7 @@
 ``GET /_models``                         each model: dimensions, and what the model lists say of it
 ``POST /_models/{name}``                 ``{"shutdown_date": "2027-03-31", "is_deprecated": true}``: the model lists alone
 ``GET``, ``DELETE /_usage``              requests, failures, billed inputs and tokens, by model, input type, key, API
-``GET``, ``POST /_requests``             each request with its texts, once ``{"kept": true}`` was posted; ``DELETE /_usage`` clears
+``GET``, ``POST /_requests``             each request with its texts, once ``{"kept": true}`` is posted; DELETE is ``/_usage``'s
 ``GET``, ``POST``, ``DELETE /_faults``   see :mod:`vecferry.sandbox.provider.faults`
 ``GET``, ``POST``, ``DELETE /_limits``   ``{"model": null, "requests_per_minute": 60, "tokens_per_minute": null,
                                          "inputs_per_minute": null, "burst_s": 60}``

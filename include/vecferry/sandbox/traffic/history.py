@@ -54,6 +54,11 @@ class History:
             self._arms.append(row.get("arm", "nobody"))
             self._append({"op": "search", **row})
 
+    def note(self, row: Mapping[str, Any]) -> None:
+        """Any other line, whose ``op`` is neither a write's nor ``search``."""
+        with self._lock:
+            self._append(row)
+
     def recent_arms(self) -> dict[str, int]:
         """Who answered the last queries."""
         with self._lock:

@@ -19,13 +19,22 @@ class Writer:
     """``own``: uuid → properties as they are now; nobody else writes these keys.
 
     A key whose write had an unknown outcome is left alone from then on: whatever came later would hide what became of it.
+    ``samples`` are what new objects are made of, for a writer that may begin without any of its own.
     """
 
-    def __init__(self, router: Router, history: History, own: Mapping[str, Properties], text: str, rng: random.Random) -> None:
+    def __init__(
+        self,
+        router: Router,
+        history: History,
+        own: Mapping[str, Properties],
+        text: str,
+        rng: random.Random,
+        samples: Sequence[Properties] = (),
+    ) -> None:
         self._router = router
         self._history = history
         self._own = {key: dict(properties) for key, properties in own.items()}
-        self._samples = list(self._own.values())
+        self._samples = list(samples or self._own.values())
         self._text = text
         self._rng = rng
 

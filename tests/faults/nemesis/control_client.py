@@ -1,0 +1,80 @@
+"""A plain client beside the Router: it asks the authority directly, so that what the Router could not answer can be told from
+what nobody could have."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from vecferry.sandbox.traffic.history import History
+
+TIMEOUT_S = 5.0
+"""Half of what a search of the Router may take: that is what live is left with after a shadow that hung."""
+_EVERY_S = 0.5
+
+
+class ControlClient:
+    """Twice a second: one embedding at the provider, one near-vector search at the store. ``authority`` is a JSON file with
+    ``collection, api, model, base_url, api_key, weaviate_url``, read anew each time."""
+
+    def __init__(self, authority: Path, history: History, queries: Sequence[str]) -> None:
+        self._authority = authority
+        self._history = history
+        self._queries = queries
+        self._dice = random.Random(1)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _ask_on(self) -> None:
+        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
+            while not self._stop.wait(_EVERY_S):
+                self._history.note({"op": "control", **self._asked(http)})
+
+    def _asked(self, http: httpx.Client) -> dict[str, Any]:
+        invoked = time.time()
+        try:
+            authority = json.loads(self._authority.read_text())
+            vector = _embedded(http, authority, self._dice.choice(self._queries))
+            _found(http, authority, vector)
+            error = ""
+        except Exception as failed:
+            error = f"{type(failed).__name__}: {failed}"
+        answered = time.time()
+        error = error or ("too slow" if answered - invoked > TIMEOUT_S else "")
+        return {"invoked": invoked, "answered": answered, "ok": not error, "error": error}
+
+
+def _embedded(http: httpx.Client, authority: dict[str, str], text: str) -> list[float]:
+    headers = {"Authorization": f"Bearer {authority['api_key']}"}
+    if authority["api"] == "openai":
+        path, body = "/embeddings", {"model": authority["model"], "input": [text]}
+    else:
+        path = "/v2/embed"
+        body = {"model": authority["model"], "texts": [text], "input_type": "search_query", "embedding_types": ["float"]}
+    answer = http.post(authority["base_url"] + path, json=body, headers=headers).raise_for_status().json()
+    (vector,) = [row["embedding"] for row in answer["data"]] if authority["api"] == "openai" else answer["embeddings"]["float"]
+    return [float(number) for number in vector]
+
+
+def _found(http: httpx.Client, authority: dict[str, str], vector: Sequence[float]) -> None:
+    near = f"nearVector: {{vector: {json.dumps(vector)}}}"
+    query = f"{{ Get {{ {authority['collection']}(limit: 10, {near}) {{ _additional {{ id }} }} }} }}"
+    body = http.post(f"{authority['weaviate_url']}/v1/graphql", json={"query": query}).raise_for_status().json()
+    if body.get("errors"):
+        raise RuntimeError(body["errors"][0]["message"])
