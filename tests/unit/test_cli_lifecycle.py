@@ -107,6 +107,7 @@ def test_an_unknown_stage_and_those_with_verbs_of_their_own(started):
     assert "There are: check_deprecation, plan" in started.run("step", "nope", "Docs").err
     assert "vecferry rollback Docs" in started.run("step", "roll_back", "Docs").err
     assert "check_deprecation, plan" in started.run("accept", "Docs", "nope", "--why", "x").err
+    assert "no stage 'roll_back' to accept" in started.run("accept", "Docs", "roll_back", "--why", "x").err
 
 
 def test_without_great_expectations_step_says_what_to_install_and_does_nothing(started, monkeypatch):

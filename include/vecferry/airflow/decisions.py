@@ -88,12 +88,12 @@ def _roll_back_group(subject: Subject, connect: Connect) -> tuple[BaseOperator, 
 def _roll_back(subject: Subject, connect: Connect) -> BaseOperator:
     @task(task_id="act", retries=4)
     def act() -> dict[str, Any]:
-        from vecferry.steps import roll_back
+        from vecferry.steps import stage_runner
 
         context = get_current_context()
         why = f"{', '.join(failed_stages(_states(context)))} failed"
         with ports_in_task(connect, context) as ports:
-            return roll_back.act(ports, str(subject(context)), who=by_run(context), why=why)
+            return stage_runner.act("roll_back", ports, subject(context), who=by_run(context), why=why)
 
     return operator_of(act())
 

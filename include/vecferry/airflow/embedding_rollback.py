@@ -70,12 +70,12 @@ def _form(given: Mapping[str, Any]) -> dict[str, Param]:
 def _roll_back(connect: Connect) -> BaseOperator:
     @task(task_id="act", retries=4)
     def act() -> dict[str, Any]:
-        from vecferry.steps import roll_back
+        from vecferry.steps import stage_runner
 
         context = get_current_context()
         with ports_in_task(connect, context) as ports:
             migration_id = _under_way(ports, context)
-            done = roll_back.act(ports, migration_id, who=who(context), why=context["params"]["why"])
+            done = stage_runner.act("roll_back", ports, migration_id, who=who(context), why=context["params"]["why"])
         return {"migration_id": migration_id, **done}
 
     return operator_of(act())
@@ -84,13 +84,13 @@ def _roll_back(connect: Connect) -> BaseOperator:
 def _discard(connect: Connect) -> BaseOperator:
     @task(task_id="act", retries=4)
     def act() -> dict[str, Any]:
-        from vecferry.steps import discard
+        from vecferry.steps import stage_runner
 
         context = get_current_context()
         if not context["params"]["discard"]:
             raise AirflowSkipException("the new collection is kept; vecferry reopen takes it up again")
         with ports_in_task(connect, context) as ports:
-            return discard.act(ports, _SUBJECT(context), who=who(context), why=context["params"]["why"])
+            return stage_runner.act("discard", ports, _SUBJECT(context), who=who(context), why=context["params"]["why"])
 
     return operator_of(act())
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
-from vecferry.airflow import every_stage
 from vecferry.airflow.ports_in_task import Connect, ports_in_task
 from vecferry.airflow.request_of_run import Subject, by_run
 from vecferry.errors import Paused, Retryable
@@ -60,10 +59,12 @@ class StageReady(BaseSensorOperator):
             ) from None
 
     def poke(self, context: Context) -> bool:
+        from vecferry.steps import stage_runner
+
         try:
             if self.mode == "poke":  # a janitor must watch a row for a while itself: of no use to one that comes and goes
                 self._work_off(context)
-            answer = every_stage.ready(self.stage, self._ports, self.subject(context))
+            answer = stage_runner.ready(self.stage, self._ports, self.subject(context))
             done, waiting_for = answer.done, answer.waiting_for
         except (Retryable, Paused) as error:
             done, waiting_for = False, str(error)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from vecferry.airflow import every_stage
 from vecferry.airflow.operator_of import operator_of
 from vecferry.airflow.ports_in_task import Connect, ports_in_task
 from vecferry.airflow.request_of_run import Subject
@@ -47,10 +46,12 @@ def check_task(stage: str, subject: Subject, connect: Connect) -> BaseOperator:
 
     @task(task_id="check")
     def check() -> dict[str, str]:
+        from vecferry.steps import stage_runner
+
         context = get_current_context()
         logging.getLogger("great_expectations").setLevel(logging.WARNING)
         with ports_in_task(connect, context) as ports:
-            verdict = every_stage.check(stage, ports, subject(context))
+            verdict = stage_runner.check(stage, ports, subject(context))
         context["ti"].xcom_push("gx", verdict.evidence.get("gx"))
         if not verdict.passes:
             for line in _in_lines(stage, verdict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from vecferry.checks import (
     backfill,
@@ -12,13 +13,15 @@ from vecferry.checks import (
     enable_dual_write,
     plan,
     retire,
+    roll_back,
     validate_golden_set,
     verify_parity,
 )
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.request import MigrationRequest
-from vecferry.domain.stages import BY_NAME
+from vecferry.domain.stages import STAGES
 from vecferry.domain.verdicts import Verdict
+from vecferry.errors import BadInput
 from vecferry.ports import Ports
 
 _GATES: dict[str, Callable[[Ports, Migration], Verdict]] = {
@@ -28,13 +31,17 @@ _GATES: dict[str, Callable[[Ports, Migration], Verdict]] = {
     "backfill": backfill.judge,
     "verify_parity": verify_parity.judge,
     "validate_golden_set": validate_golden_set.judge,
+    **{stage.name: partial(cut_over.judge, stage.name) for stage in STAGES if stage.percent is not None},
     "retire": retire.judge,
+    "roll_back": roll_back.judge,
 }
 
 
 def judge(stage: str, ports: Ports, migration: Migration) -> Verdict:
-    if BY_NAME[stage].percent is not None:
-        return cut_over.judge(stage, ports, migration)
+    if stage not in _GATES:
+        raise BadInput(
+            f"{stage} has no check", where=migration.id, next_action="It is done when its routers have acknowledged."
+        )
     return _GATES[stage](ports, migration)
 
 

@@ -13,6 +13,8 @@ from vecferry.cli.connecting import ports_of
 from vecferry.cli.finding import active
 from vecferry.cli.options import AsJson, PinName, Who, Why
 from vecferry.cli.who import person
+from vecferry.domain.stages import BY_NAME
+from vecferry.errors import BadInput
 
 EXAMPLES = (
     "vecferry accept Docs validate_golden_set --who ana --why 'the 3 lost queries are about a retired product'",
@@ -32,13 +34,15 @@ def run(
 
     It is not acceptance in advance: the stage has to have been judged. Run its check again afterwards.
     """
+    if stage not in BY_NAME:  # those off the road hold nobody up, so there is nothing to let pass
+        raise BadInput(
+            f"there is no stage {stage!r} to accept", where="stages", next_action=f"There are: {', '.join(BY_NAME)}."
+        )
     with ports_of(ctx) as ports:
         from vecferry.steps import accept as step
-        from vecferry.steps.stage_runner import stage_named
 
         migration = active(ports, pin)
-        name = stage_named(stage).name
-        done = {"migration_id": migration.id, **step.act(ports, migration.id, name, who=person(who), why=why)}
+        done = {"migration_id": migration.id, **step.act(ports, migration.id, stage, who=person(who), why=why)}
     answer(done, as_json, lambda console: _show(console, done, pin))
 
 

@@ -20,7 +20,7 @@ from vecferry.cli.progress import waiting
 from vecferry.cli.waiting_for import wait_for
 from vecferry.cli.who import person
 from vecferry.domain.request import MigrationRequest
-from vecferry.domain.stages import BY_NAME, EXTRA
+from vecferry.domain.stages import BY_NAME, OFF_ROAD
 from vecferry.domain.verdicts import Outcome
 from vecferry.errors import BadInput
 
@@ -36,7 +36,7 @@ EXAMPLES = (
 )
 
 _BEFORE_THE_MIGRATION = ("check_deprecation", "plan")
-_VERBS = {"roll_back": "rollback", "discard": "discard"}
+_VERBS = {stage.name: stage.verb for stage in OFF_ROAD}
 
 
 def run(
@@ -75,7 +75,7 @@ def run(
 
 
 def _refuse_unknown(stage: str, pin: str) -> None:
-    if stage in EXTRA:
+    if stage in _VERBS:
         raise BadInput(f"{stage} has a verb of its own", where="stages", next_action=f"vecferry {_VERBS[stage]} {pin} --why …")
     if stage not in BY_NAME:
         raise BadInput(f"there is no stage {stage!r}", where="stages", next_action=f"There are: {', '.join(BY_NAME)}.")

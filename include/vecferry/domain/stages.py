@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vecferry.domain.lifecycle import Phase
+from vecferry.domain.lifecycle import MOVES, Phase
 from vecferry.domain.request import PERCENTS
 
 
@@ -13,7 +13,8 @@ class Stage:
     """``needs`` are the phases in which its act may do something; ``gives`` is the phase it leads to.
 
     ``moved_by`` says which part of the stage makes that move: ``act`` where the act itself is the routing change, ``check``
-    where the phase says that something was proven.
+    where the phase says that something was proven. ``verb`` is the command of a stage that a person decides upon, by name and
+    with a reason, and that stands off the forward road.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Stage:
     gives: Phase | None = None
     moved_by: str = "check"
     percent: int | None = None
+    verb: str = ""
 
 
 def _stage(name: str, chapter: str, title: str, needs: Phase, gives: Phase, moved_by: str = "check") -> Stage:
@@ -52,5 +54,16 @@ STAGES: tuple[Stage, ...] = (
     _stage("retire", "Finish", "Retire the old collection", Phase.SERVING, Phase.RETIRED, "act"),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
-EXTRA = ("roll_back", "discard")
-"""Stages off the forward road."""
+
+
+def _back(name: str, title: str, gives: Phase, verb: str) -> Stage:
+    needs = frozenset(start for start, end in MOVES if end is gives)
+    return Stage(name, "Back", title, needs, gives, "act", verb=verb)
+
+
+OFF_ROAD: tuple[Stage, ...] = (
+    _back("roll_back", "Roll back", Phase.ROLLED_BACK, "rollback"),
+    _back("discard", "Discard the shadow", Phase.DISCARDED, "discard"),
+)
+EVERY = {stage.name: stage for stage in (*STAGES, *OFF_ROAD)}
+"""By name, in the order of the road, those off it last."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.request import MigrationRequest
-from vecferry.domain.stages import BY_NAME, Stage
+from vecferry.domain.stages import EVERY, STAGES, Stage
 from vecferry.domain.verdicts import Verdict
 from vecferry.errors import BadInput
 from vecferry.ports import Ports
@@ -17,9 +18,11 @@ from vecferry.steps import (
     check_deprecation,
     create_shadow,
     cut_over,
+    discard,
     enable_dual_write,
     plan,
     retire,
+    roll_back,
     validate_golden_set,
     verify_parity,
 )
@@ -30,46 +33,60 @@ from vecferry.steps.standing import refuse_if_undone
 Subject = MigrationRequest | str
 """A request before the migration exists (check_deprecation, plan), its id afterwards."""
 
-_ACTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "check_deprecation": check_deprecation.act,
-    "plan": plan.act,
-    "create_shadow": create_shadow.act,
-    "enable_dual_write": enable_dual_write.act,
-    "backfill": backfill.run_all,
-    "verify_parity": verify_parity.act,
-    "validate_golden_set": validate_golden_set.act,
-    "retire": retire.act,
+
+@dataclass(frozen=True)
+class Parts:
+    """What a stage runs; ``act`` of one off the road takes ``who`` and ``why`` too. Its check is in ``checks.gates``."""
+
+    act: Callable[..., dict[str, Any]]
+    ready: Callable[..., Ready]
+
+
+_PARTS: dict[str, Parts] = {
+    "check_deprecation": Parts(check_deprecation.act, check_deprecation.ready),
+    "plan": Parts(plan.act, plan.ready),
+    "create_shadow": Parts(create_shadow.act, create_shadow.ready),
+    "enable_dual_write": Parts(enable_dual_write.act, enable_dual_write.ready),
+    "backfill": Parts(backfill.run_all, backfill.ready),
+    "verify_parity": Parts(verify_parity.act, verify_parity.ready),
+    "validate_golden_set": Parts(validate_golden_set.act, validate_golden_set.ready),
+    **{
+        stage.name: Parts(partial(cut_over.act, stage=stage.name), partial(cut_over.ready, stage=stage.name))
+        for stage in STAGES
+        if stage.percent is not None
+    },
+    "retire": Parts(retire.act, retire.ready),
+    "roll_back": Parts(roll_back.act, roll_back.ready),
+    "discard": Parts(discard.act, discard.ready),
 }
-_READY: dict[str, Callable[..., Ready]] = {
-    "check_deprecation": check_deprecation.ready,
-    "plan": plan.ready,
-    "create_shadow": create_shadow.ready,
-    "enable_dual_write": enable_dual_write.ready,
-    "backfill": backfill.ready,
-    "verify_parity": verify_parity.ready,
-    "validate_golden_set": validate_golden_set.ready,
-    "retire": retire.ready,
-}
+_OF_A_REQUEST = frozenset({"check_deprecation", "plan"})
 
 
 def stage_named(name: str) -> Stage:
-    if name not in BY_NAME:
-        raise BadInput(f"there is no stage {name!r}", where="stages", next_action=f"There are: {', '.join(BY_NAME)}.")
-    return BY_NAME[name]
+    if name not in EVERY:
+        raise BadInput(f"there is no stage {name!r}", where="stages", next_action=f"There are: {', '.join(EVERY)}.")
+    return EVERY[name]
 
 
-def act(stage: str, ports: Ports, subject: Subject) -> dict[str, Any]:
-    """Runs the stage's act; may be run again at any time. Returns a small JSON summary."""
-    if stage_named(stage).percent is not None:
-        return cut_over.act(ports, _id(subject), stage)
-    return _ACTS[stage](ports, subject)
+def act(stage: str, ports: Ports, subject: Subject, *, who: str = "", why: str = "") -> dict[str, Any]:
+    """Runs the stage's act; may be run again at any time. Returns a small JSON summary.
+
+    ``who`` and ``why`` are for the stages off the road, which are a person's decision.
+    """
+    wanted, about = stage_named(stage), _about(stage, subject)
+    if not wanted.verb:
+        return _PARTS[stage].act(ports, about)
+    if not (who and why):
+        raise BadInput(
+            f"{stage} needs a person and a reason", where=str(about), next_action=f"vecferry {wanted.verb} PIN --why …"
+        )
+    return _PARTS[stage].act(ports, about, who=who, why=why)
 
 
 def ready(stage: str, ports: Ports, subject: Subject) -> Ready:
     """Whether the world confirms the act by now."""
-    if stage_named(stage).percent is not None:
-        return cut_over.ready(ports, _id(subject), stage)
-    return _READY[stage](ports, subject)
+    stage_named(stage)
+    return _PARTS[stage].ready(ports, _about(stage, subject))
 
 
 def check(stage: str, ports: Ports, subject: Subject) -> Verdict:
@@ -83,17 +100,23 @@ def check(stage: str, ports: Ports, subject: Subject) -> Verdict:
     if isinstance(subject, MigrationRequest) and stage == "check_deprecation":
         return gates.judge_request(ports, subject)
     migration = _migration(ports, subject)
-    refuse_if_undone(stage, migration)
+    if not wanted.verb:
+        refuse_if_undone(stage, migration)
     before = newest_verdict(ports, migration.id, stage)
     if migration.phase is Phase.RETIRED and stage != "retire" and before is not None:
         return before  # nothing is copied, asked or judged any more: what was found then stands
     verdict = gates.judge(stage, ports, migration)
-    if before is not None and before.accepted_by and not verdict.passes and verdict.outcome is before.outcome:
+    if before is not None and _still_accepted(wanted, before, verdict):
         verdict = replace(verdict, accepted_by=before.accepted_by, accepted_why=before.accepted_why)
     ports.ledger.record_verdict(migration.id, verdict)
     if verdict.passes:
         _move(ports, wanted, ports.ledger.migration(migration.id), verdict)
     return verdict
+
+
+def _still_accepted(stage: Stage, before: Verdict, now: Verdict) -> bool:
+    """What a person took responsibility for, found again; a second rollback is another matter than the first."""
+    return bool(before.accepted_by) and not stage.verb and not now.passes and now.outcome is before.outcome
 
 
 def _move(ports: Ports, stage: Stage, migration: Migration, verdict: Verdict) -> None:
@@ -111,7 +134,7 @@ def _migration(ports: Ports, subject: Subject) -> Migration:
     return active
 
 
-def _id(subject: Subject) -> str:
-    if not isinstance(subject, str):
+def _about(stage: str, subject: Subject) -> Subject:
+    if isinstance(subject, MigrationRequest) and stage not in _OF_A_REQUEST:
         raise BadInput("this stage needs a migration's id", where=subject.collection, next_action="Run plan first.")
     return subject

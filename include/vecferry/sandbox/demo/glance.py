@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vecferry.domain.stages import BY_NAME, EXTRA
+from vecferry.domain.stages import BY_NAME, EVERY
 
 _AT_WORK = frozenset({"running", "queued", "scheduled", "awaiting_input", "up_for_reschedule", "up_for_retry", "deferred"})
 
@@ -61,7 +61,7 @@ class Glance:
 
 def stage_of(tasks: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """The stage at work and what it does; the last that ended when none is."""
-    at_work = [task for task in tasks if task["state"] in _AT_WORK and _stage(task) in (*BY_NAME, *EXTRA)]
+    at_work = [task for task in tasks if task["state"] in _AT_WORK and _stage(task) in EVERY]
     for task in at_work:
         asks = task["state"] == "awaiting_input"
         return _stage(task), "waits for a person's approval" if asks else str(task["task_id"]).partition(".")[2]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from vecferry.domain.stages import BY_NAME, EXTRA
+from vecferry.domain.stages import EVERY
 
 Interval = tuple[datetime, datetime]
 
@@ -25,7 +25,7 @@ class StageSeconds:
 
     def by_stage(self) -> dict[str, float]:
         """In the order of the road; an instant at which two tasks of a stage ran counts once."""
-        found: dict[str, list[Interval]] = {name: [] for name in (*BY_NAME, *EXTRA)}
+        found: dict[str, list[Interval]] = {name: [] for name in EVERY}
         for (task, _), interval in self._ended.items():
             found.get(task.partition(".")[0], []).append(interval)
         return {stage: round(_covered_s(intervals), 1) for stage, intervals in found.items() if intervals}
