@@ -39,11 +39,13 @@ class WriteOperation:
 class Sending:
     """What the block of ``sending`` holds: the fence to check before each further send; afterwards the shadow's progress.
 
-    Keys that the block puts into ``unclear`` keep their rows (rule 4).
+    Keys that the block puts into ``unclear`` keep their rows (rule 4). ``by_the_application``: the block sends what we do not
+    see, so that its exceptions say nothing about what was written.
     """
 
     fence: Fence
     unclear: frozenset[str] = frozenset()
+    by_the_application: bool = False
     progress: Progress | None = None
 
 
@@ -99,9 +101,10 @@ class DualWriter:
     def sending(self, operation: WriteOperation, keys: Sequence[str], tenant: str | None) -> Iterator[Sending]:
         """The block sends to the authoritative collection, under journal rows for ``keys``; leaving it means acknowledged.
 
-        A definite refusal lets the shadow follow all the same: a reconcile of an unchanged object costs little, and nobody
-        else would close the rows. Any other exception leaves them to the janitor (rule 4). Without a migration there are no
-        rows and nothing follows.
+        What the store refuses as bad input changed nothing and never will: its rows are closed at once, for a tenant that does
+        not exist could not be reconciled either, and would keep them for ever. After another definite refusal the shadow
+        follows all the same: a reconcile of an unchanged object costs little, and nobody else would close the rows. Any other
+        exception leaves them to the janitor (rule 4). Without a migration there are no rows and nothing follows.
         """
         snapshot = operation.snapshot
         owned = self._open_rows(operation, keys, tenant) if snapshot.copying else None
@@ -110,8 +113,13 @@ class DualWriter:
         try:
             fence.check()
             yield sending
-        except (NotWritten, BadInput):
-            self._follow(snapshot, owned)
+        except BadInput:
+            if not sending.by_the_application:
+                self._close(owned)
+            raise
+        except NotWritten:
+            if not sending.by_the_application:
+                self._follow(snapshot, owned)
             raise
         except Retryable as error:  # a read failed in the middle: what was sent before it is not known to be all
             raise UnknownOutcome(error.what, where=error.where, next_action="Read the object before you decide.") from error
@@ -161,6 +169,12 @@ class DualWriter:
         else:
             progress.finish(UnknownOutcome("nothing of it is confirmed", next_action="The janitor will catch up."))
         return progress
+
+    def _close(self, owned: OwnedRows | None) -> None:
+        """If the ledger cannot be reached just now, the janitor closes them."""
+        if owned is not None:
+            with suppress(VecferryError):
+                self._ledger.close_rows(owned.rows)
 
     def _undo_freeze(self, snapshot: Snapshot) -> None:
         """One of the two wins: this, or the flip; either way the next snapshot releases the writes."""

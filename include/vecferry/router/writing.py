@@ -15,7 +15,15 @@ from vecferry.errors import BadInput, NotFound, NotWritten, Paused, Retryable, U
 from vecferry.ports import Clock, Embedders, Purpose, Refused, VectorStore
 from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.results import Receipt
-from vecferry.router.validation import checked_properties, checked_uuid, checked_vector
+from vecferry.router.validation import (
+    checked_items,
+    checked_merge,
+    checked_properties,
+    checked_tenant,
+    checked_uuid,
+    checked_uuids,
+    checked_vector,
+)
 
 Item = tuple[str, Mapping[str, Any]]
 _MAX_REREADS = 5
@@ -58,7 +66,7 @@ class Writing:
         tenant: str | None,
         timeout_s: float,
     ) -> Receipt:
-        key = checked_uuid(uuid)
+        key, tenant = checked_uuid(uuid), checked_tenant(tenant)
         with self._dual.operation(timeout_s) as operation:
             obj = self._complete(operation.pin, key, properties, vector, tenant, timeout_s)
             with self._dual.sending(operation, [key], tenant) as sending:
@@ -66,12 +74,11 @@ class Writing:
             return _receipt([key], operation, sending)
 
     def put_many(self, items: Sequence[Item], *, tenant: str | None, timeout_s: float) -> Receipt:
-        keys = [checked_uuid(uuid) for uuid, _ in items]
-        if len(set(keys)) != len(keys):
-            raise BadInput("a UUID stands twice in put_many", where="put_many", next_action="Keep the last one of each.")
+        tenant = checked_tenant(tenant)
+        keys, properties = checked_items(items)
         try:
             with self._dual.operation(timeout_s) as operation:
-                objects = self._complete_many(operation.pin, keys, [p for _, p in items], tenant, timeout_s)
+                objects = self._complete_many(operation.pin, keys, properties, tenant, timeout_s)
                 receipt = self._send_many(operation, objects, tenant, timeout_s)
                 if receipt.unknown:
                     raise _PartlyUnknown(receipt)
@@ -91,24 +98,26 @@ class Writing:
 
     def update(self, uuid: str, properties: Mapping[str, Any], *, tenant: str | None, timeout_s: float) -> Receipt:
         """Merges; embeds again if the text changed, and once more if another writer changed it meanwhile."""
-        key = checked_uuid(uuid)
+        key, tenant = checked_uuid(uuid), checked_tenant(tenant)
         with self._dual.operation(timeout_s) as operation:
             pin = operation.pin
-            changes = checked_properties(pin, properties, complete=False)
-            merge = self._merge_of(pin, self._read_one(pin, key, tenant), changes, timeout_s)
+            changes = checked_properties(pin, key, properties, complete=False)
+            current = self._read_one(pin, key, tenant)
+            checked_merge(pin, key, current.properties, {**current.properties, **changes})
+            merge = self._merge_of(pin, current, changes, timeout_s)
             with self._dual.sending(operation, [key], tenant) as sending:
                 self._merge_until_it_fits(pin, merge, sending, timeout_s)
             return _receipt([key], operation, sending)
 
     def delete(self, uuid: str, *, tenant: str | None, timeout_s: float) -> Receipt:
-        key = checked_uuid(uuid)
+        key, tenant = checked_uuid(uuid), checked_tenant(tenant)
         with self._dual.operation(timeout_s) as operation:
             with self._dual.sending(operation, [key], tenant) as sending:
                 self._store.delete(operation.pin.collection, key, tenant=tenant, timeout_s=self._send_s(timeout_s))
             return _receipt([key], operation, sending)
 
     def delete_many(self, uuids: Sequence[str], *, tenant: str | None, timeout_s: float) -> Receipt:
-        keys = list(dict.fromkeys(checked_uuid(uuid) for uuid in uuids))
+        keys, tenant = checked_uuids(uuids), checked_tenant(tenant)
         with self._dual.operation(timeout_s) as operation:
             collection = operation.pin.collection
             with self._dual.sending(operation, keys, tenant) as sending:
@@ -123,11 +132,12 @@ class Writing:
 
         An exception in the block may have left anything half-done, so the rows stay to the janitor.
         """
-        keys = list(dict.fromkeys(checked_uuid(uuid) for uuid in uuids))
+        keys, tenant = checked_uuids(uuids), checked_tenant(tenant)
         with self._dual.operation(timeout_s) as operation:
             pin = operation.pin
             before = self._store.read(pin.collection, keys, tenant=tenant)
             with self._dual.sending(operation, keys, tenant) as sending:
+                sending.by_the_application = True
                 yield self._store.native(pin.collection, tenant=tenant)
                 sending.fence.check()
                 with _written_before():
@@ -159,8 +169,8 @@ class Writing:
         tenant: str | None,
         timeout_s: float,
     ) -> StoredObject:
-        checked = checked_properties(pin, properties, complete=True)
-        found = checked_vector(pin, vector) if vector is not None else None
+        checked = checked_properties(pin, key, properties, complete=True)
+        found = checked_vector(pin, key, vector) if vector is not None else None
         if found is None:
             (found,) = self._embed(pin, [checked], timeout_s)
         return self._stamped(pin, StoredObject(key, checked, {pin.vector_name: found}, tenant))
@@ -173,7 +183,7 @@ class Writing:
         tenant: str | None,
         timeout_s: float,
     ) -> list[StoredObject]:
-        checked = [checked_properties(pin, p, complete=True) for p in properties]
+        checked = [checked_properties(pin, key, p, complete=True) for key, p in zip(keys, properties, strict=True)]
         vectors = self._embed(pin, checked, timeout_s)
         objects = (StoredObject(key, p, {pin.vector_name: v}, tenant) for key, p, v in zip(keys, checked, vectors, strict=True))
         return [self._stamped(pin, obj) for obj in objects]
@@ -243,10 +253,14 @@ class Writing:
         self, pin: Pin, objects: Sequence[StoredObject], refused: Mapping[str, str], tenant: str | None
     ) -> tuple[list[str], list[str]]:
         """Rule 2a: acknowledged where a read-back finds the content; anything else is refused or unknown."""
+        found: Mapping[str, StoredObject] = {}
         try:
             found = self._store.read(pin.collection, [obj.uuid for obj in objects], tenant=tenant)
+        except BadInput:
+            if len(refused) == len(objects):  # a tenant that does not exist, for both: nothing was written
+                raise
         except VecferryError:
-            found = {}
+            pass
         landed = sorted(obj.uuid for obj in objects if obj.uuid in found and _same_content(obj, found[obj.uuid]))
         unknown = [obj.uuid for obj in objects if obj.uuid not in {*landed, *refused}]
         if refused and not landed and not unknown:

@@ -14,7 +14,7 @@ _NO_COLLECTION = re.compile(
     re.I,
 )
 _INVALID = re.compile(
-    r"no such prop|invalid \S+ property|multi-tenancy|tenant not (found|active)|vector lengths|vector dimensions|"
+    r"no such prop|invalid \S+( array)? property|multi-tenancy|tenant not (found|active)|vector lengths|vector dimensions|"
     r"vector with length|does not have|must be of type|unknown primitive data type|not configured|"
     r"could not find (property|target vector)|target vector",
     re.I,

@@ -58,12 +58,12 @@ class Writing:
 
     def delete_batch(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, timeout_s: float) -> None:
         """By filter, then one by one what the filter did not find: an object may be invisible to id filters alone."""
-        deadline, rest = Deadline(timeout_s), list(dict.fromkeys(map(canonical_uuid, uuids)))
-        deleted = 0
+        deadline, wanted = Deadline(timeout_s), list(dict.fromkeys(map(canonical_uuid, uuids)))
+        by_filter, rest, deleted = wanted if len(wanted) > _ONE_BY_ONE else [], wanted, 0
         try:
-            if len(rest) > _ONE_BY_ONE:
-                gone = self._delete_by_filter(collection, rest, tenant, deadline)
-                deleted, rest = len(gone), [uuid for uuid in rest if uuid not in gone]
+            for start in range(0, len(by_filter), _MOST_IN_A_FILTER):
+                gone = self._delete_by_filter(collection, by_filter[start : start + _MOST_IN_A_FILTER], tenant, deadline)
+                deleted, rest = deleted + len(gone), [uuid for uuid in rest if uuid not in gone]
             for uuid in rest:
                 self._delete(collection, uuid, tenant, deadline)
                 deleted += 1
@@ -94,18 +94,15 @@ class Writing:
             self._calls.raw_schema(collection)
 
     def _delete_by_filter(self, collection: str, uuids: Sequence[str], tenant: str | None, deadline: Deadline) -> set[str]:
-        gone: set[str] = set()
-        for start in range(0, len(uuids), _MOST_IN_A_FILTER):
-            ids = list(uuids[start : start + _MOST_IN_A_FILTER])
-            where = {"path": ["id"], "operator": "ContainsAny", "valueTextArray": ids}
-            body = {"match": {"class": collection, "where": where}, "output": "verbose"}
-            params = {**QUORUM, **per_tenant(tenant)}
-            response = self._calls.tell("DELETE", "/v1/batch/objects", body, where=collection, deadline=deadline, params=params)
-            if response.status_code == 404:
-                raise self._calls.no_such(collection)
-            objects = (_json_of(response, collection).get("results") or {}).get("objects") or ()
-            gone |= {item["id"] for item in objects if item.get("status") == "SUCCESS"}
-        return gone
+        """Of one page of ids those that it deleted."""
+        where = {"path": ["id"], "operator": "ContainsAny", "valueTextArray": list(uuids)}
+        body = {"match": {"class": collection, "where": where}, "output": "verbose"}
+        params = {**QUORUM, **per_tenant(tenant)}
+        response = self._calls.tell("DELETE", "/v1/batch/objects", body, where=collection, deadline=deadline, params=params)
+        if response.status_code == 404:
+            raise self._calls.no_such(collection)
+        objects = (_json_of(response, collection).get("results") or {}).get("objects") or ()
+        return {item["id"] for item in objects if item.get("status") == "SUCCESS"}
 
 
 def _json_of(response: httpx.Response, where: str) -> Any:
