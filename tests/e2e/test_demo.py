@@ -55,6 +55,7 @@ def ended(base: Path, *arguments: str) -> dict[str, Any]:
     finally:
         demo.kill()
     assert demo.returncode == 0, said[-6000:]
+    assert "ResourceWarning" not in said, said[-3000:]
     assert processes_of(base) == []
     report = json.loads((base / "demo" / "report.json").read_text())
     assert set(report) == KEYS

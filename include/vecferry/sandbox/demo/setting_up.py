@@ -54,8 +54,7 @@ def _brought_up(
     env = servers.settings(folder, provider, server.http_url, server.grpc_address)
     write_models(folder.models, provider)
     os.environ.update(env)  # for what runs in this process: the ports, the providers' SDKs
-    airflow = _airflow(folder, env)
-    stack.callback(airflow.stop)
+    airflow = _airflow(folder, env, stack)
     with ThreadPoolExecutor(1) as meanwhile:
         started = meanwhile.submit(airflow.start)
         _fill(screen, documents, server, provider.openai_url, process.wait_ready)
@@ -78,8 +77,10 @@ def _fill(screen: Screen, documents: Documents, server: WeaviateServer, openai_u
     assert callable(provider_ready)
     provider_ready()  # up to a minute the first time: the models are fitted
     screen.say(f"provider: {openai_url}")
-    openai = OpenAI(api_key=os.environ["OPENAI_API_KEY"], base_url=openai_url)
-    with weaviate.connect_to_local(host=LOOPBACK, port=server.http_port, grpc_port=int(server.grpc_port)) as client:
+    with (
+        OpenAI(api_key=os.environ["OPENAI_API_KEY"], base_url=openai_url) as openai,
+        weaviate.connect_to_local(host=LOOPBACK, port=server.http_port, grpc_port=int(server.grpc_port)) as client,
+    ):
         fill(client, openai, documents, lambda done, total: None)
     screen.say(f"{COLLECTION} is filled: {len(documents.rows):,} objects with vectors of {WORD}")
 
@@ -108,7 +109,9 @@ def _start_application(
     return control
 
 
-def _airflow(folder: DemoFolder, env: dict[str, str]) -> AirflowServer:
+def _airflow(folder: DemoFolder, env: dict[str, str], stack: ExitStack) -> AirflowServer:
     dag_files.write_dags(folder.dags)
     plugins = Path("plugins")
-    return AirflowServer(folder.airflow, folder.dags, plugins if plugins.is_dir() else None, env=env)
+    airflow = AirflowServer(folder.airflow, folder.dags, plugins if plugins.is_dir() else None, env=env)
+    stack.push(airflow)  # not entered: it starts beside the rest; its exit closes the client's connections too
+    return airflow
