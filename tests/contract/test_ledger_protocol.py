@@ -189,7 +189,7 @@ def test_a_router_is_dismissed_once_and_by_its_name(ledger_case: LedgerCase) -> 
     again = ledger_case.ledger.dismiss("router-1", pin="Docs", who="tess", why="gone")
     assert again.expires_at - again.ends_at == pytest.approx(first.expires_at - first.ends_at, abs=timedelta(seconds=1))
     assert [e.what for e in ledger_case.ledger.events(pin="Docs")].count("dismiss_router") == 1
-    with pytest.raises(NotFound, match="there is no router 'nobody'.*: router-1"):
+    with pytest.raises(NotFound, match=r"there is no router 'nobody'.*: router-1"):
         ledger_case.ledger.dismiss("nobody", pin="Docs", who="tess", why="gone")
 
 

@@ -10,6 +10,8 @@ from tests.support.memory_world import key_of, make_world, request
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.routing import Mode
 from vecferry.errors import Retryable, UnknownOutcome
+from vecferry.ports import Event
+from vecferry.protocol import restored
 from vecferry.steps import discard, retire, stage_runner
 
 
@@ -145,7 +147,7 @@ def test_discard_waits_for_living_routers_no_longer_than_they_need(world, dual):
     assert world.live("a").properties["body"] == "winter"
 
 
-def test_a_router_follows_a_ledger_that_was_restored_from_a_backup(world):
+def test_a_router_follows_a_restored_ledger_once_a_person_has_accepted_it(world):
     """Its versions count anew from an older number; the router would otherwise keep to a version that nobody published."""
     router = world.router()
     tables = world.ledger._tables
@@ -155,6 +157,9 @@ def test_a_router_follows_a_ledger_that_was_restored_from_a_backup(world):
     tables.routings["Docs"] = backup
     tables.leases.clear()
     world.clock.advance(world.ports.timings.idle_lease_s / 2)
+    router.refresh()
+    assert router.route("anyone").reason == "ledger_restored"
+    world.ledger.record_event(Event(world.clock.now(), "tess", restored.ACCEPTED, "it is the newest that there is", "Docs"))
     router.refresh()
     router.refresh()
     assert router.route("anyone").version == backup[-1].version

@@ -104,15 +104,16 @@ def bucket_of(migration_id: str, key: str) -> int:
     return int.from_bytes(digest) % BUCKETS
 
 
-def decide(snapshot: Snapshot, key: str, *, lease_valid: bool, behind_s: float, behind_rows: int) -> Route:
-    """The route of one query. ``behind_*`` are the limits past which the shadow is not served (rule 17)."""
+def decide(snapshot: Snapshot, key: str, *, aside: str = "", behind_s: float, behind_rows: int) -> Route:
+    """The route of one query. ``aside`` is why the router takes no part, if it does not (rules 15 and 18): it then reads from
+    live. ``behind_*`` are the limits past which the shadow is not served (rule 17)."""
     routing, pin = snapshot.routing, snapshot.pin
     live = Route(pin.collection, pin.space, Arm.LIVE, "no_migration", routing.version)
     migration = snapshot.migration
+    if aside:
+        return _because(live, aside)
     if migration is None or not snapshot.copying:
         return live
-    if not lease_valid:
-        return _because(live, "lease_expired")
     if snapshot.oldest_row_age_s > behind_s or snapshot.journal_rows > behind_rows:
         return _because(live, "shadow_behind")
     if bucket_of(migration.id, key) >= routing.percent * (BUCKETS // 100):
@@ -148,8 +149,15 @@ class Lease:
 class Barrier:
     """Whether all routers have left the older routing versions behind; ``waiting_for`` says who has not."""
 
-    passed: bool
-    waiting_for: tuple[str, ...] = ()
+    waiting: tuple[Lease, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.waiting
+
+    @property
+    def waiting_for(self) -> tuple[str, ...]:
+        return tuple(f"{one.router_id} ({one.where}) at version {one.acknowledged_version}" for one in self.waiting)
 
 
 def barrier(leases: list[Lease], version: int, *, now: datetime, quarantine_s: float, by_word: bool = True) -> Barrier:
@@ -158,10 +166,11 @@ def barrier(leases: list[Lease], version: int, *, now: datetime, quarantine_s: f
     ``by_word``: a person's dismissal ends a lease. Not so for the flip: were the person wrong, writes that the router had
     acknowledged in the old collection would be lost.
     """
-    waiting = tuple(
-        f"{lease.router_id} ({lease.where}) at version {lease.acknowledged_version}"
-        for lease in leases
-        if lease.acknowledged_version < version
-        and (now - (lease.ends_at if by_word else lease.expires_at)).total_seconds() < quarantine_s
+    return Barrier(
+        tuple(
+            lease
+            for lease in leases
+            if lease.acknowledged_version < version
+            and (now - (lease.ends_at if by_word else lease.expires_at)).total_seconds() < quarantine_s
+        )
     )
-    return Barrier(not waiting, waiting)

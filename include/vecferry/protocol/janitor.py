@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vecferry.domain.journal import JournalRow
-from vecferry.domain.lifecycle import Migration
+from vecferry.domain.lifecycle import PROTOCOL_VERSION, Migration, understands
 from vecferry.domain.routing import Mode
 from vecferry.domain.timing import Timings
 from vecferry.ports import Clock, Embedders, Ledger, Purpose, VectorStore
@@ -60,6 +60,9 @@ class Janitor:
         if migration is None or snapshot.routing.mode is Mode.LIVE_ONLY:
             self._seen.clear()
             return JanitorRound()
+        if not understands(PROTOCOL_VERSION, migration):  # rule 18: its f would not be the migration's
+            why = f"migration {migration.id} speaks protocol {migration.protocol_version}, this janitor {PROTOCOL_VERSION}"
+            return JanitorRound(failed=f"{why}: upgrade vecferry")
         rows = self._all_rows(migration.id)
         stale = self._unchanged_for_long(rows)
         if not stale:

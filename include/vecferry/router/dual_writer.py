@@ -70,7 +70,7 @@ class DualWriter:
         try:
             return write()
         except Rerouted:
-            with suppress(Retryable):
+            with suppress(VecferryError):  # the write itself says what is wrong
                 self._membership.refresh()
             return write()
 
@@ -78,12 +78,13 @@ class DualWriter:
     def operation(self, timeout_s: float) -> Iterator[WriteOperation]:
         """A write under one routing snapshot; new ones are held during a freeze, and a hold that runs out undoes the freeze."""
         deadline = self._clock.monotonic() + timeout_s
+        self._membership.refuse_writing()  # before it waits: who may not write must not undo a freeze either
         while True:
             left = deadline - self._clock.monotonic()
             lease_held = self._membership.unbroken_lease()
             try:
                 with self._membership.operations.write(min(left, self._timings.freeze_hold_s)) as snapshot:
-                    self._refuse_without_lease()
+                    self._membership.refuse_writing()
                     yield WriteOperation(snapshot, lease_held)
                     return
             except Retryable as error:  # only what comes before sending raises it: ``sending`` makes it unknown
@@ -184,11 +185,3 @@ class DualWriter:
             self._membership.refresh()
         except (Retryable, UnknownOutcome):
             return  # the ledger is away for a moment: the caller's loop asks again until its own deadline
-
-    def _refuse_without_lease(self) -> None:
-        if not self._membership.valid:
-            raise NotWritten(
-                "this router's lease has expired, so it must not write",
-                where=self._membership.snapshot.pin.name,
-                next_action="It writes again as soon as the ledger can be reached; check VECFERRY_LEDGER_URL and the database.",
-            )

@@ -55,8 +55,8 @@ class Operations:
             return changed
 
     def start_over(self, snapshot: Snapshot) -> None:
-        """After registering anew: a ledger restored from a backup counts its versions from there, and what is under way is
-        older than all of them."""
+        """After registering anew: what is under way is older than all versions of this lease. The snapshot's version may be a
+        lower one, where a person has said that a ledger restored from a backup is to count."""
         with self._changed:
             for operation in self._open:
                 operation.version = 0
@@ -90,6 +90,12 @@ class Operations:
     @property
     def held(self) -> bool:
         return self._snapshot.routing.mode is Mode.FREEZE
+
+    @property
+    def under_way(self) -> int:
+        """Operations that have not finished, those of unknown outcome among them."""
+        with self._changed:
+            return len(self._open)
 
     @property
     def unknown(self) -> int:

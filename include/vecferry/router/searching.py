@@ -22,6 +22,7 @@ from vecferry.router.results import Hit, SearchHits
 
 _SHADOW_SHARE = 0.5
 """Of the caller's timeout: what the shadow may use before live is asked, so that the call still ends in time."""
+_MOVED = "moved_while_expired"
 _REMEMBERED = 10_000
 """Queries whose feedback can still be matched to their arm."""
 
@@ -92,7 +93,7 @@ class Searching:
         route = decide(
             snapshot,
             key,
-            lease_valid=self._membership.valid,
+            aside=self._membership.aside,
             behind_s=self._timings.behind_s,
             behind_rows=self._timings.behind_rows,
         )
@@ -103,12 +104,12 @@ class Searching:
     def search(self, text: str, *, key: str, limit: int, filters: Any, tenant: str | None, timeout_s: float) -> SearchHits:
         if not text.strip():
             raise BadInput("the query is empty", where="search", next_action="Give some text.")
-        snapshot, asked = self.route(key)
+        snapshot, asked = self._standing_route(key)
         question = _Question(text, limit, filters, tenant)
         started = self._clock.monotonic()
         route = asked
         try:
-            if asked.arm is Arm.SHADOW:
+            if asked.arm is Arm.SHADOW and asked.reason != _MOVED:
                 found, route = self._shadow_or_live(snapshot, asked, question, timeout_s)
             else:
                 found = self._ask(snapshot, asked, question, timeout_s)
@@ -122,7 +123,7 @@ class Searching:
     @contextmanager
     def arm(self, key: str, *, tenant: str | None, timeout_s: float) -> Iterator[ArmHandle]:
         """The application's own queries on one arm. A failure on the shadow counts, and rests it for everybody's sake."""
-        snapshot, route = self.route(key)
+        snapshot, route = self._standing_route(key)
         embedder = self._embedder(snapshot, route)
         started = self._clock.monotonic()
         handle = ArmHandle(
@@ -152,6 +153,28 @@ class Searching:
         version, arm = known
         self._counts.judged(version, arm, useful=useful)
         return True
+
+    def _standing_route(self, key: str) -> tuple[Snapshot, Route]:
+        """The route, once the collection itself was asked whether it still holds the data, where nobody else can tell.
+
+        Retire, step 5. A router past its lease that knows the migration follows it to the new collection, from which nothing
+        leads back; one that does not know the new model refuses.
+        """
+        snapshot, route = self.route(key)
+        if route.reason not in ("lease_expired", "ledger_restored"):
+            return snapshot, route
+        gone = self._membership.signposts.moved(route.collection)
+        if gone is None:
+            return snapshot, route
+        migration = snapshot.migration
+        if migration is None or (migration.id, migration.spec.shadow) != (gone.migration_id, gone.collection):
+            raise Retryable(
+                f"{route.collection} is the old collection: its data moved to {gone.collection} while this router was cut off "
+                "from the ledger",
+                where=snapshot.pin.name,
+                next_action="It serves again as soon as it reaches the ledger; check VECFERRY_LEDGER_URL and the database.",
+            )
+        return snapshot, Route(gone.collection, migration.spec.space, Arm.SHADOW, _MOVED, route.version)
 
     def _shadow_or_live(
         self, snapshot: Snapshot, asked: Route, question: _Question, timeout_s: float

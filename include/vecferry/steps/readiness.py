@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from vecferry.domain.lifecycle import Migration
-from vecferry.domain.routing import barrier
+from vecferry.domain.lifecycle import Migration, understands
+from vecferry.domain.routing import Lease, barrier
 from vecferry.ports import Event, Ports
 
 
@@ -16,6 +17,7 @@ class Ready:
 
 
 YES = Ready(True)
+_WORTH_A_WORD_S = 120.0
 
 
 def acknowledged(ports: Ports, migration: Migration, version: int | None = None) -> Ready:
@@ -26,7 +28,20 @@ def acknowledged(ports: Ports, migration: Migration, version: int | None = None)
     result = barrier(leases, version, now=now, quarantine_s=ports.timings.quarantine_s)
     if result.passed:
         return YES
-    return Ready(False, f"{len(result.waiting_for)} routers to acknowledge routing version {version}: {result.waiting_for[0]}")
+    waits = f"{len(result.waiting_for)} routers to acknowledge routing version {version}: {result.waiting_for[0]}"
+    return Ready(False, waits + _way_out(migration, result.waiting[0], now))
+
+
+def _way_out(migration: Migration, lease: Lease, now: datetime) -> str:
+    """What a person can do about a router that is waited for; seconds during a migration need no person."""
+    left_s = max(0.0, (lease.ends_at - now).total_seconds())
+    if not understands(lease.protocol_version, migration):
+        speaks = f"It speaks protocol {lease.protocol_version}, the migration {migration.protocol_version}"
+        return f". {speaks}: upgrade vecferry there, or wait {left_s:.0f} s until it may only read"
+    if lease.dismissed_at is not None or left_s < _WORTH_A_WORD_S:
+        return ""
+    dismiss = f"vecferry routers {migration.pin} --dismiss {lease.router_id} --why …"
+    return f". If that process is certainly dead: {dismiss}; else in {left_s:.0f} s by itself"
 
 
 def first_version_of(ports: Ports, migration: Migration) -> int:
