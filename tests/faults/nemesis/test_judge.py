@@ -137,6 +137,17 @@ def test_writes_after_the_flip_are_not_held_against_the_old_collection(made: Mad
     only(judged(made))
 
 
+def test_a_write_that_was_held_over_the_flip_and_never_answered_is_not_held_against_the_old_collection(
+    made: MadeUpSeed,
+) -> None:
+    made.wrote(60.5, "update", key_of(3), {"views": 2}, None)
+    made.wrote(60.6, "update", key_of(4), {"views": 2})
+    made.apps["app-0.jsonl"][-1]["answered"] = START + 61.5
+    for number in (3, 4):
+        made.store(key_of(number), {"body": f"text {number}", "views": 2}, only=SHADOW)
+    only(judged(made))
+
+
 def test_a_vector_of_the_old_space_is_mixed(made: MadeUpSeed) -> None:
     made.stored[SHADOW][key_of(3)]["vector"] = vector_of(OLD, "text 3")
     only(judged(made), mixed=1)
@@ -313,9 +324,10 @@ def test_a_text_in_flight_at_a_crash_is_re_embedded_and_no_defect(large: MadeUpS
     assert outcome.re_embedded == 1
 
 
-def test_queries_samples_and_what_was_not_billed_are_no_second_payment(large: MadeUpSeed) -> None:
+def test_queries_samples_inspections_and_what_was_not_billed_are_no_second_payment(large: MadeUpSeed) -> None:
     large.embeds.append(large.paid(8, ["text 3"], input_type="search_query"))
     large.embeds.append(large.paid(8, ["text 3"], billed=False))
+    large.embeds.append(large.paid(8, ["text 3"], key="ins…ctor"))
     large.embeds.append(large.paid(8, ["text 3"], model=OLD))
     large.embeds.append(large.paid(11, ["text 3"]))  # while verify_parity took its sample
     outcome = judged(large)

@@ -84,13 +84,14 @@ def _times_wanted(folder: SeedFolder) -> Counter[str]:
 
 
 def _paid(folder: SeedFolder, texts: Iterable[str]) -> dict[str, list[float]]:
-    """Text → when it was billed, oldest first; neither queries nor what a stage samples."""
-    model, known = folder.seed["models"]["new"]["name"], set(texts)
+    """Text → when it was billed, oldest first; neither queries, nor what a stage samples, nor what others paid for."""
+    model, key, known = folder.seed["models"]["new"]["name"], folder.seed["models"]["new"]["api_key"], set(texts)
     sampling = [(row["began"], row["ended"]) for row in folder.stages if str(row["stage"]).startswith(_SAMPLING)]
     found: dict[str, list[float]] = defaultdict(list)
     for row in folder.embeds:
         for_objects = row["model"] == model and row.get("input_type") != "search_query" and row.get("billed", True)
-        if for_objects and not any(start <= row["at"] <= end for start, end in sampling):
+        ours = row.get("key", key) in (key, f"{key[:3]}…{key[-4:]}")  # the provider shows a part of each key
+        if for_objects and ours and not any(start <= row["at"] <= end for start, end in sampling):
             for text in known.intersection(row.get("texts", ())):
                 found[text].append(float(row["at"]))
     return found

@@ -9,12 +9,14 @@ from typing import Any
 from tests.faults.nemesis.judge.outcome import Defect
 from tests.faults.nemesis.judge.seed_folder import SeedFolder, lines_of
 from vecferry.sandbox.checker.contents import defects, own
-from vecferry.sandbox.checker.expectation import is_write, replay
+from vecferry.sandbox.checker.expectation import replay
 from vecferry.sandbox.checker.vectors import not_found_by_index, of_another_space
 from vecferry.sandbox.checker.weaviate_rest import JSON, WeaviateRest
 
-_BEFORE_THE_FLIP_S = 5.0
-"""Routing versions are seen by polling: a write so shortly before the flip's line may have come after it."""
+_BEFORE_THE_FLIP_S = 0.5
+"""An answer so shortly before the flip may be to a write that came after it: clocks are read at different moments."""
+_BEFORE_THE_FREEZE_S = 2.0
+"""A write of which no answer is known may have been held since before the freeze was seen, and sent after the flip."""
 _KINDS = ("lost", "stale", "resurrected", "mixed", "unindexed")
 
 
@@ -37,11 +39,10 @@ def left_behind(folder: SeedFolder, live: Sequence[JSON], shadow: Sequence[JSON]
 
     Finds what the histories alone cannot: a write of unknown outcome that readers saw, until the flip undid it.
     """
-    flipped = _flipped_at(folder)
-    if flipped is None:
+    if folder.authority == folder.live:
         return
     old, new = by_uuid(live), by_uuid(shadow)
-    for uuid in sorted((old.keys() | new.keys()) - _written_since(folder, flipped - _BEFORE_THE_FLIP_S)):
+    for uuid in sorted((old.keys() | new.keys()) - _written_after_the_flip(folder)):
         here, there = old.get(uuid), new.get(uuid)
         if here is None or there is None:
             kind = "lost" if there is None else "resurrected"
@@ -76,18 +77,19 @@ def _missing_twice(weaviate: WeaviateRest, collection: str, objects: Sequence[JS
     return [uuid for one in alone for uuid in not_found_by_index(weaviate, collection, one)]
 
 
-def _flipped_at(folder: SeedFolder) -> float | None:
-    """When the shadow was first seen to be the authority."""
-    if folder.authority == folder.live:
-        return None
-    return next(float(row["at"]) for row in folder.phases if row.get("authority") == folder.authority)
-
-
-def _written_since(folder: SeedFolder, since: float) -> set[str]:
-    """Whose writes ended later, or began later; what never ended counts by its beginning."""
-    uuid_of = {row["id"]: row["uuid"] for row in folder.rows if is_write(row)}
-    late = [row for row in folder.rows if (row["answered"] if "outcome" in row else row["invoked"]) >= since]
-    return {uuid_of[row["id"]] for row in late if row["id"] in uuid_of}
+def _written_after_the_flip(folder: SeedFolder) -> set[str]:
+    """Objects of writes that were answered after it, or never."""
+    flipped = next(float(row["at"]) for row in folder.phases if row.get("authority") == folder.authority)
+    freezes = (float(row["at"]) for row in folder.routings if row.get("mode") == "freeze" and row["at"] < flipped)
+    frozen = max(freezes, default=flipped)
+    found = set()
+    for app in folder.apps:
+        for write in app.writes:
+            answer = app.answers.get(write["id"])
+            late = answer["answered"] >= flipped - _BEFORE_THE_FLIP_S if answer else False
+            if late or (answer is None and write["invoked"] >= frozen - _BEFORE_THE_FREEZE_S):
+                found.add(write["uuid"])
+    return found
 
 
 def _shown(properties: Mapping[str, Any] | None) -> str:
