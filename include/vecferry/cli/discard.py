@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from vecferry.cli.options import AsJson, PinName, Who, Why
 from vecferry.cli.progress import waiting
 from vecferry.cli.who import person
 from vecferry.domain.lifecycle import Phase
-from vecferry.errors import BadInput
+from vecferry.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from vecferry.domain.lifecycle import Migration
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 EXAMPLES = ("vecferry discard Docs --why 'the new model is not better'",)
 
 
-def run(ctx: typer.Context, pin: PinName, why: Why = "", who: Who = "", as_json: AsJson = False) -> None:
+def run(
+    ctx: typer.Context,
+    pin: PinName,
+    why: Why = "",
+    migration: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="An earlier migration whose shadow is still to be dropped; else the newest."),
+    ] = None,
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
     """Drop the new collection and end the migration: you lose compute, not customers.
 
     Only where it serves 0%. Writes to both end first; what may still write is waited for, then the collection is dropped.
@@ -33,17 +43,23 @@ def run(ctx: typer.Context, pin: PinName, why: Why = "", who: Who = "", as_json:
     with ports_of(ctx) as ports:
         from vecferry.steps import discard as step
 
-        migration = _of(ports, pin)
+        given_up = _of(ports, pin, migration)
         go_on = f"It is not finished; run again: vecferry discard {pin} --why …"
         quiet_s = ports.timings.row_deadline_s + ports.timings.quarantine_s
         with on_interrupt("the migration ends, and the new collection may still stand", go_on), waiting("discarding") as tell:
             tell(f"waiting {quiet_s:.0f} s for what may still write")
-            done = {"migration_id": migration.id, **step.act(ports, migration.id, who=person(who), why=why)}
-    answer(done, as_json, lambda console: console.print(f"{migration.id} is discarded; {done['dropped']} is dropped."))
+            done = {"migration_id": given_up.id, **step.act(ports, given_up.id, who=person(who), why=why)}
+    answer(done, as_json, lambda console: console.print(f"{given_up.id} is discarded; {done['dropped']} is dropped."))
 
 
-def _of(ports: Ports, pin: str) -> Migration:
-    """The one under way, or the newest one where its discard was interrupted."""
-    newest = next(iter(ports.ledger.migrations(ports.ledger.pin(pin).name)), None)
-    interrupted = newest is not None and newest.phase is Phase.DISCARDED
-    return newest if interrupted and newest is not None else active(ports, pin)
+def _of(ports: Ports, pin: str, migration_id: str | None) -> Migration:
+    """The one under way, or the newest one where its discard was interrupted; of earlier ones only a discarded one."""
+    name = ports.ledger.pin(pin).name
+    known = ports.ledger.migrations(name)
+    if migration_id is not None:
+        found = next((m for m in known if m.id == migration_id and m.phase is Phase.DISCARDED), None)
+        if found is None:
+            discarded = ", ".join(m.id for m in known if m.phase is Phase.DISCARDED) or "none"
+            raise NotFound(f"no discarded migration {migration_id}", where=name, next_action=f"Discarded ones: {discarded}.")
+        return found
+    return known[0] if known and known[0].phase is Phase.DISCARDED else active(ports, pin)

@@ -6,12 +6,13 @@ from typing import Any
 
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import Mode
-from vecferry.errors import BadInput, Retryable
+from vecferry.errors import BadInput, NotWritten, Retryable, UnknownOutcome, VecferryError
 from vecferry.ports import Ports
 from vecferry.steps.create_shadow import is_ours
-from vecferry.steps.readiness import Ready, acknowledged
+from vecferry.steps.readiness import Ready, acknowledged, recorded
 
 _PAGE = 1_000
+_DROPPED = "shadow_dropped"
 
 
 def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any]:
@@ -25,13 +26,34 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any
         )
     if migration.phase is not Phase.DISCARDED:
         migration = ports.ledger.move(migration, Phase.DISCARDED, who=who, why=why, routing=(Mode.LIVE_ONLY, 0))
-    _wait_for_writers(ports, migration)
-    _drop(ports, migration)
+    try:
+        _wait_for_writers(ports, migration)
+        _drop(ports, migration)
+    except (Retryable, NotWritten, UnknownOutcome) as error:
+        raise _unfinished(migration, error) from error
     return {"phase": migration.phase.value, "dropped": migration.spec.shadow}
 
 
 def ready(ports: Ports, migration_id: str) -> Ready:
     return acknowledged(ports, ports.ledger.migration(migration_id))
+
+
+def still_to_drop(ports: Ports, pin: str) -> list[Migration]:
+    """Discarded migrations whose shadow may still stand: the move is the first effect, the drop the last. Newest first."""
+    discarded = [migration for migration in ports.ledger.migrations(pin) if migration.phase is Phase.DISCARDED]
+    return [migration for migration in discarded if not _is_dropped(ports, migration)]
+
+
+def _is_dropped(ports: Ports, migration: Migration) -> bool:
+    return any(event.what == _DROPPED for event in ports.ledger.events(migration_id=migration.id))
+
+
+def _unfinished(migration: Migration, error: VecferryError) -> Retryable:
+    return Retryable(
+        f"shadow {migration.spec.shadow} is still to be dropped: {error.what}",
+        where=migration.id,
+        next_action=f"Run again: vecferry discard {migration.pin} --why …",
+    )
 
 
 def _wait_for_writers(ports: Ports, migration: Migration) -> None:
@@ -44,7 +66,7 @@ def _wait_for_writers(ports: Ports, migration: Migration) -> None:
     deadline = ports.clock.monotonic() + ports.timings.lease_s + 2 * quiet_s
     while not (answer := acknowledged(ports, migration, version)).done:
         if ports.clock.monotonic() > deadline:
-            raise Retryable(answer.waiting_for, where=migration.id, next_action="Run discard again; nothing was dropped.")
+            raise Retryable(answer.waiting_for, where=migration.id)
         ports.clock.sleep(ports.timings.poll_s)
     ports.clock.sleep(quiet_s)
 
@@ -55,3 +77,5 @@ def _drop(ports: Ports, migration: Migration) -> None:
         ports.store.drop(shadow)
     while rows := ports.ledger.rows(migration.id, limit=_PAGE):  # nobody's any more: there is no shadow to be behind
         ports.ledger.close_rows(rows)
+    if not _is_dropped(ports, migration):
+        recorded(ports, migration, _DROPPED, "nothing of the migration is left in the store", shadow=shadow)
