@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +12,70 @@ import pytest
 from vecferry.adapters.ledger import routing_rules
 from vecferry.adapters.memory.ledger_freeze import MemoryFreeze
 from vecferry.adapters.memory.ledger_journal import MemoryJournal
+from vecferry.adapters.memory.ledger_migrations import MemoryMigrations
+from vecferry.domain import shadow
 from vecferry.domain.journal import JournalRow, RowKind
+from vecferry.domain.lifecycle import Migration
+from vecferry.domain.objects import StoredObject
+from vecferry.domain.recipe import text_hash
+from vecferry.domain.routing import Barrier, Lease, Mode, barrier
 from vecferry.domain.shadow import differences
-from vecferry.errors import UnknownOutcome
+from vecferry.errors import Conflict, NotWritten, UnknownOutcome
+from vecferry.protocol import reconcile
 from vecferry.protocol.fence import Fence
+from vecferry.protocol.janitor import Janitor
 from vecferry.protocol.ownership import OwnedRows
 from vecferry.protocol.reconcile import Reconciled, Reconciler
 from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.membership import Membership
 from vecferry.router.operations import Operations
-from vecferry.steps import copying, retire, verify_parity
+from vecferry.router.writing import Writing
+from vecferry.steps import copying, discard, plan, readiness, retire, verify_parity
 from vecferry.steps.readiness import YES
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+def writers_open_their_rows_afterwards(patch: pytest.MonkeyPatch) -> None:
+    """Rule 1: the row is committed after the first write."""
+
+    @contextmanager
+    def sending(self: DualWriter, operation: WriteOperation, keys: Sequence[str], tenant: Any) -> Iterator[Sending]:
+        yield Sending(self._lease_fence(operation))
+        if operation.snapshot.copying:
+            self._follow(operation.snapshot, self._open_rows(operation, keys, tenant))
+
+    patch.setattr(DualWriter, "sending", sending)
+
+
+def writers_go_on_without_a_certain_row(patch: pytest.MonkeyPatch) -> None:
+    """Rule 1: the insert's outcome is unknown, and the write is sent."""
+    open_rows = DualWriter._open_rows
+
+    def uncertain(self: DualWriter, operation: WriteOperation, keys: Sequence[str], tenant: Any) -> OwnedRows:
+        try:
+            return open_rows(self, operation, keys, tenant)
+        except NotWritten as refused:
+            if not isinstance(refused.__cause__, UnknownOutcome) or operation.snapshot.migration is None:
+                raise
+            migration_id = operation.snapshot.migration.id
+            rows = tuple(JournalRow(-1, migration_id, tenant, key, "", "", RowKind.WRITE) for key in keys)
+            return OwnedRows(rows, tenant, self._lease_fence(operation))
+
+    patch.setattr(DualWriter, "_open_rows", uncertain)
+
+
+def one_row_covers_a_key(patch: pytest.MonkeyPatch) -> None:
+    """Rule 1: whoever finishes with a key takes the others' cover along."""
+
+    def close_rows(self: MemoryJournal, rows: Sequence[JournalRow]) -> int:
+        keys = {row.key for row in rows}
+        gone = [row_id for row_id, entry in self._tables.journal.items() if entry.row.key in keys]
+        for row_id in gone:
+            del self._tables.journal[row_id]
+        return len(gone)
+
+    patch.setattr(MemoryJournal, "close_rows", close_rows)
 
 
 def without_the_reread_of_live(patch: pytest.MonkeyPatch) -> None:
@@ -55,6 +106,16 @@ def without_the_read_back_of_the_shadow(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Reconciler, "_until_stable", trusting)
 
 
+def only_the_text_is_compared(patch: pytest.MonkeyPatch) -> None:
+    """Rule 3."""
+
+    def text_alone(obj: StoredObject, carried_vectors: Sequence[str] = ()) -> str:
+        return text_hash(str(obj.properties.get("body")))
+
+    patch.setattr(reconcile, "content_hash", text_alone)
+    patch.setattr(shadow, "content_hash", text_alone)
+
+
 def unknown_live_writes_are_followed(patch: pytest.MonkeyPatch) -> None:
     """Rule 4, on L."""
 
@@ -82,6 +143,26 @@ def unknown_shadow_writes_are_tried_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Reconciler, "_send", again)
 
 
+def ambiguous_live_writes_are_retried(patch: pytest.MonkeyPatch) -> None:
+    """Rule 5."""
+    made = Writing.__init__
+
+    class Retrying:
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        def put(self, *given: Any, **named: Any) -> None:
+            try:
+                self._store.put(*given, **named)
+            except UnknownOutcome:
+                self._store.put(*given, **named)
+
+    patch.setattr(Writing, "__init__", lambda self, *, store, **named: made(self, store=Retrying(store), **named))
+
+
 def owners_do_not_fence_themselves(patch: pytest.MonkeyPatch) -> None:
     """Rule 7."""
     patch.setattr(Fence, "check", lambda self: None)
@@ -94,6 +175,11 @@ def rows_are_closed_by_id_alone(patch: pytest.MonkeyPatch) -> None:
         return sum(self._tables.journal.pop(row.id, None) is not None for row in rows)
 
     patch.setattr(MemoryJournal, "close_rows", close_rows)
+
+
+def the_janitor_takes_over_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Rule 9."""
+    patch.setattr(Janitor, "_unchanged_for_long", lambda self, rows: list(rows))
 
 
 def claims_keep_the_token(patch: pytest.MonkeyPatch) -> None:
@@ -126,6 +212,32 @@ def unknown_operations_finish_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Operations, "acknowledgeable", lambda self: self.snapshot.routing.version)
 
 
+def unknown_operations_do_not_count(patch: pytest.MonkeyPatch) -> None:
+    """Rule 14: those under way are waited for; those of unknown outcome are not."""
+    made = Operations.__init__
+    patch.setattr(
+        Operations,
+        "__init__",
+        lambda self, clock, snapshot, *, quarantine_s: made(self, clock, snapshot, quarantine_s=0.0),
+    )
+
+
+def barriers_pass_at_the_moment_of_expiry(patch: pytest.MonkeyPatch) -> None:
+    """Rule 15: without Q after it."""
+
+    def hasty(leases: list[Lease], version: int, **named: Any) -> Barrier:
+        return barrier(leases, version, **named | {"quarantine_s": 0.0})
+
+    patch.setattr(readiness, "barrier", hasty)
+    patch.setattr(routing_rules, "barrier", hasty)
+
+
+def routers_do_not_mind_their_lease(patch: pytest.MonkeyPatch) -> None:
+    """Rule 15: past it they go on writing."""
+    patch.setattr(Membership, "valid", property(lambda self: True))
+    patch.setattr(Membership, "unbroken_lease", lambda self: lambda: True)
+
+
 def a_renewed_lease_revives_old_operations(patch: pytest.MonkeyPatch) -> None:
     """Rule 15."""
     patch.setattr(Membership, "unbroken_lease", lambda self: lambda: self.valid)
@@ -136,11 +248,53 @@ def acts_do_not_compare_and_set(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(routing_rules, "check_unmoved", lambda given, stored: None)
 
 
+def discard_waits_for_nobody(patch: pytest.MonkeyPatch) -> None:
+    """Rule 16: the shadow is dropped at once."""
+    patch.setattr(discard, "_wait_for_writers", lambda ports, migration: None)
+
+
+def a_new_attempt_takes_the_old_name(patch: pytest.MonkeyPatch) -> None:
+    """Rule 16: with nobody waited for either, since each alone protects."""
+    discard_waits_for_nobody(patch)
+    check = MemoryMigrations._check_start
+
+    def unchecked(self: MemoryMigrations, migration: Migration) -> None:
+        with suppress(Conflict):
+            check(self, migration)
+
+    patch.setattr(MemoryMigrations, "_check_start", unchecked)
+    name = plan._shadow_name
+    patch.setattr(plan, "_shadow_name", lambda pin, card, attempt: name(pin, card, 1))
+
+
 def the_flip_ignores_the_journal(patch: pytest.MonkeyPatch) -> None:
     """Retire, steps 3 and 4."""
     readiness = MemoryFreeze._readiness
     patch.setattr(retire, "_journal_empty", lambda ports, migration: YES)
     patch.setattr(MemoryFreeze, "_readiness", lambda self, m: replace(readiness(self, m), journal_rows=0))
+
+
+def the_flip_ignores_the_routers(patch: pytest.MonkeyPatch) -> None:
+    """Retire, steps 2 and 4: the freeze is not acknowledged by all."""
+    readiness_of = MemoryFreeze._readiness
+    patch.setattr(retire, "acknowledged", lambda ports, migration, version=None: YES)
+    patch.setattr(MemoryFreeze, "_readiness", lambda self, m: replace(readiness_of(self, m), leases=[]))
+
+
+def the_flip_ignores_the_undoing(patch: pytest.MonkeyPatch) -> None:
+    """Retire, step 4: it does not ask whether the freeze is still on."""
+    check_flip = routing_rules.check_flip
+
+    def unconditional(given: Any, stored: Any, version: int, new_pin: Any, ready: Any, quarantine_s: float) -> None:
+        frozen = replace(ready.routing, version=version, mode=Mode.FREEZE)
+        check_flip(given, stored, version, new_pin, replace(ready, routing=frozen), quarantine_s)
+
+    patch.setattr(routing_rules, "check_flip", unconditional)
+
+
+def the_freeze_holds_nobody(patch: pytest.MonkeyPatch) -> None:
+    """Retire, step 2."""
+    patch.setattr(Operations, "held", property(lambda self: False))
 
 
 def copiers_may_start_after_the_flip(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Explores the real protocol code on the shipped fakes: every interleaving, crash, timeout and ghost is a recorded choice."""
