@@ -20,6 +20,7 @@ VERBS = {
     "rollback": ["Nope"],
     "reopen": ["Nope", "--why", "x"],
     "discard": ["Nope", "--why", "x"],
+    "drop-old": ["Nope"],
     "verify": ["Nope"],
     "accept": ["Nope", "backfill", "--why", "x"],
     "janitor": ["Nope"],

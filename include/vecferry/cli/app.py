@@ -13,6 +13,7 @@ from vecferry.cli import (
     accept,
     discard,
     doctor,
+    drop_old,
     golden_import,
     janitor,
     ledger_upgrade,
@@ -72,6 +73,7 @@ for _panel, _verbs in {
     "Prepare": {"pin": pin, "plan": plan},
     "Move": {"step": step, "verify": verify, "accept": accept, "pause": pause, "unpause": unpause, "janitor": janitor},
     "Go back": {"rollback": rollback, "reopen": reopen, "discard": discard},
+    "Finish": {"drop-old": drop_old},
 }.items():
     for _name, _verb in _verbs.items():
         _add(app, _name, _verb, _panel)

@@ -13,6 +13,7 @@ from vecferry.cli.answering import answer
 from vecferry.cli.connecting import ports_of
 from vecferry.cli.figures import count, counted, duration, moment, percent, usd
 from vecferry.cli.options import AsJson, PinName
+from vecferry.cli.status import old_collection
 from vecferry.errors import BadInput
 
 EXAMPLES = ("vecferry report Docs", "vecferry report Docs --html report.html", "vecferry report Docs --json > report.json")
@@ -79,6 +80,7 @@ def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if found["write_hold_s"] is not None:
         rows.append(("writes held", f"{found['write_hold_s']:.3f} s, once, while authority moved"))
+    rows += [("old collection", text) for text in old_collection(found["old_collection"])]
     rows += [("rolled back", f"{moment(r['at'])} UTC by {r['who']}: {r['why']}") for r in found["rollbacks"]]
     return rows
 

@@ -114,6 +114,7 @@ def _show_one(console: Console, status: dict[str, Any]) -> None:
         rows += [("to", f"{migration['to_space']} in {migration['shadow']}"), ("migration", migration["id"])]
         rows += [("backfill", _backfill(status["backfill"]))] if status["backfill"]["chunks"] else []
         rows += [("journal", _journal(status["journal"])), ("spend", _spend(status["spend"]))]
+    rows += [("old collection", text) for text in old_collection(status.get("old_collection"))]
     rows.append(("routing", _routing(status["routing"])))
     rows += [("routers", text) for text in _routers(status)]
     rows += [("look at", hint) for hint in status["hints"]]
@@ -121,6 +122,16 @@ def _show_one(console: Console, status: dict[str, Any]) -> None:
     if status.get("verdicts"):
         _verdicts(console, status["verdicts"])
     tables.next_action(console, status["next"])
+
+
+def old_collection(row: dict[str, Any] | None) -> list[str]:
+    """Nothing before ``retire``."""
+    if row is None:
+        return []
+    if row["dropped"] is None:
+        return [f"{row['collection']} until {moment(row['kept_until'])} UTC"]
+    dropped = row["dropped"]
+    return [f"{row['collection']} dropped {moment(dropped['at'])} UTC by {dropped['who']}: {dropped['why']}"]
 
 
 def _headline(migration: dict[str, Any] | None) -> str:

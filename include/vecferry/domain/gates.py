@@ -23,3 +23,5 @@ class Gates:
     split_tolerance_sigmas: float = 4.0
     parity_max_age_s: float = 3600.0
     corroboration_sources: int = 2
+    keep_old_days: float = 14.0
+    """How long ``retire`` keeps the old collection, unless the request says otherwise."""

@@ -16,7 +16,7 @@ PERCENTS: tuple[int, ...] = (5, 25, 100)
 class MigrationRequest:
     """``collection`` is the pin's name. ``budget_usd`` caps the spend; ``deadline`` is the day by which it must be done;
     ``soak_minutes`` the least time at each percent; ``margin`` the tolerated loss in points of nDCG@10; ``notice_id`` names the
-    notice that started it, ``who`` the person or DAG run.
+    notice that started it, ``who`` the person or DAG run. ``keep_days``: how long the old collection is kept after ``retire``.
     """
 
     collection: str
@@ -29,6 +29,7 @@ class MigrationRequest:
     margin: float | None = None
     chunk_concurrency: int = 4
     overlong: OverlongPolicy = "truncate"
+    keep_days: float | None = None
     notice_id: str | None = None
     who: str = ""
     why: str = ""
@@ -43,6 +44,8 @@ class MigrationRequest:
             problems.append("soak_minutes must not be negative")
         if self.margin is not None and not 0 < self.margin < 1:
             problems.append("margin must be between 0 and 1")
+        if self.keep_days is not None and self.keep_days < 0:
+            problems.append("keep_days must not be negative")
         if self.chunk_concurrency < 1:
             problems.append("chunk_concurrency must be at least 1")
         if problems:

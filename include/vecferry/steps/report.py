@@ -14,7 +14,7 @@ from vecferry.domain.telemetry import percentile_ms, total
 from vecferry.domain.verdicts import Verdict
 from vecferry.errors import NotFound
 from vecferry.ports import Event, Ports
-from vecferry.steps import cut_over
+from vecferry.steps import cut_over, old_collection
 from vecferry.steps.status import migration_row
 
 _EVENTS = 10_000
@@ -34,6 +34,7 @@ def gather(ports: Ports, pin_name: str, migration_id: str | None = None) -> dict
         "shares": shares(ports, migration),
         "rollbacks": [{"at": e.at.isoformat(), "who": e.who, "why": e.why} for e in events if _rolled_back(e)],
         "write_hold_s": next((e.detail.get("write_hold_s") for e in reversed(events) if e.what == "retired"), None),
+        "old_collection": old_collection.as_row(ports, migration),
         "spend": asdict(ports.ledger.spend(migration_id=migration.id)),
         "verdicts": [{"at": at.isoformat(), **verdict.as_dict()} for at, verdict in ports.ledger.verdicts(migration.id)],
         "routings": _routings(ports, migration),

@@ -13,23 +13,30 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Ports
+from vecferry.steps.old_collection import RETIRED, close, kept_from, old_collection
 from vecferry.steps.readiness import Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.verify_parity import last_clean_pass
 
-_MOVED = "moved to"
-
 
 def act(ports: Ports, migration_id: str) -> dict[str, Any]:
-    """Freeze → acknowledged → journal empty → flip → the old collection read-only. Whatever fails before the flip undoes
-    the freeze; a crash in the middle is undone by the first router whose hold runs out."""
+    """Freeze → acknowledged → journal empty → flip → the old collection read-only, and kept until its date. Whatever fails
+    before the flip undoes the freeze; a crash in the middle is undone by the first router whose hold runs out. Run again, it
+    closes the old collection again: a restart of the server opens it."""
     migration = ports.ledger.migration(migration_id)
     if has_work("retire", migration):
         refuse_if_paused(migration)
         _refuse_unless_proven(ports, migration)
-        held_s = _freeze_and_flip(ports, migration)
-        recorded(ports, migration, "retired", f"writes were held for {held_s:.3f} s", write_hold_s=held_s)
-    return {"collection": migration.spec.shadow, "kept": migration.spec.live, **_close_the_old(ports, migration)}
+        _record(ports, migration, _freeze_and_flip(ports, migration))
+    old = old_collection(ports, ports.ledger.migration(migration_id))
+    closed = close(ports, migration) if old.dropped is None else False
+    return {
+        "collection": migration.spec.shadow,
+        "kept": old.name if closed else None,
+        "kept_until": old.kept_until.isoformat(),
+        "old_read_only": closed or None,
+        "alias": _move_alias(ports, migration),
+    }
 
 
 def ready(ports: Ports, migration_id: str) -> Ready:
@@ -76,6 +83,13 @@ def _freeze_and_flip(ports: Ports, migration: Migration) -> float:
     return ports.clock.monotonic() - started
 
 
+def _record(ports: Ports, migration: Migration, held_s: float) -> None:
+    """With the date of the deletion: a setting that changes later does not move it."""
+    until = kept_from(ports, migration, ports.ledger.now()).isoformat()
+    why = f"writes were held for {held_s:.3f} s; {migration.spec.live} is kept until {until[:16]} UTC"
+    recorded(ports, migration, RETIRED, why, write_hold_s=held_s, kept_until=until)
+
+
 def _undo(ports: Ports, migration: Migration, frozen: Routing, error: Exception) -> None:
     """One of the two wins. If the flip's answer was lost, the ledger knows whether it happened."""
     ports.ledger.undo_freeze(migration.pin, frozen.version, who=f"vecferry:{migration.id}", why=str(error))
@@ -103,23 +117,13 @@ def _new_pin(ports: Ports, migration: Migration) -> Pin:
     return replace(pin, collection=migration.spec.shadow, space=migration.spec.space, stamped=True, fingerprint=())
 
 
-def _close_the_old(ports: Ports, migration: Migration) -> dict[str, Any]:
-    """Steps 5 and 6: nobody can write the old collection, and it says where the data went. Idempotent."""
-    store, live = ports.store, migration.spec.live
-    if live not in store.collections():
-        return {"old_read_only": None}
-    description = str(store.schema(live).get("description") or "")
-    if _MOVED not in description:
-        store.set_description(live, f"{description} [vecferry {migration.id}: {_MOVED} {migration.spec.shadow}]".strip())
-    store.set_read_only(live, True)
-    return {"old_read_only": True, "alias": _move_alias(ports, migration)}
-
-
 def _move_alias(ports: Ports, migration: Migration) -> str:
     """The alias follows only if its users vectorize on the server; clients that bring vectors would mix spaces."""
     pin = ports.ledger.pin(migration.pin)
     if pin.alias is None:
         return "none"
+    if pin.collection != migration.spec.shadow:
+        return f"{pin.alias} stays: the pin has moved on to {pin.collection}"
     config = ports.store.schema(migration.spec.shadow)
     vectorizer = config.get("vectorizer", "none") if migration.spec.vector_name == UNNAMED else "none"
     if vectorizer == "none":

@@ -11,6 +11,7 @@ from vecferry.domain.lifecycle import FORWARD, Migration, Phase
 from vecferry.domain.routing import Lease
 from vecferry.domain.stages import STAGES
 from vecferry.ports import Ports
+from vecferry.steps import discard, old_collection
 from vecferry.steps.backfill import PLANNED
 
 
@@ -107,6 +108,8 @@ def next_action(ports: Ports, migration: Migration | None, pin: str) -> str:
         return f"vecferry plan {pin} --to MODEL"
     if migration.paused:
         return f"vecferry unpause {pin}"
+    if migration.phase is Phase.RETIRED:
+        return f"vecferry drop-old {pin}" if old_collection.is_due(ports, migration) else ""
     if migration.phase is Phase.ROLLED_BACK:
         return f"vecferry verify {pin} --repair, then vecferry reopen {pin} --why …; or vecferry discard {pin} --why …"
     stage = next_stage(ports, migration)
@@ -127,6 +130,7 @@ def _of_migration(ports: Ports, migration: Migration) -> dict[str, Any]:
         "verdicts": newest_verdicts(ports, migration.id),
     }
 
+        "old_collection": old_collection.as_row(ports, migration),
 
 # --- backfill
 

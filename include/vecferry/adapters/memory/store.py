@@ -54,12 +54,14 @@ class NativeHandle:
 
 class MemoryStore:
     """Thread-safe. ``before(name, collection, call)`` runs before a call's effect, ``after`` between effect and answer;
-    both may block, raise, or run other calls: no lock is held meanwhile.
+    both may block, raise, or run other calls: no lock is held meanwhile. ``creates_missing`` is the server's auto-schema:
+    a write brings a missing collection into being, a dropped one too.
     """
 
-    def __init__(self, *, before: Hook = _pass, after: Hook = _pass) -> None:
+    def __init__(self, *, before: Hook = _pass, after: Hook = _pass, creates_missing: bool = False) -> None:
         self.before = before
         self.after = after
+        self.creates_missing = creates_missing
         self._lock = threading.RLock()
         self._collections: dict[str, MemoryCollection] = {}
         self._aliases: dict[str, str] = {}
@@ -106,6 +108,9 @@ class MemoryStore:
 
     def set_alias(self, alias: str, collection: str) -> None:
         self._call("set_alias", collection, lambda: self._set_alias(alias, collection))
+
+    def auto_schema(self, like: str) -> bool:
+        return self._call("auto_schema", like, lambda: self.creates_missing)
 
     def alive(self) -> bool:
         try:
@@ -244,12 +249,14 @@ class MemoryStore:
         target.store(obj)
 
     def _store_all(self, collection: str, objects: Sequence[StoredObject]) -> dict[str, str]:
+        self._create_missing(collection, [obj])
         target, refused = self._of(collection), {}
         for position, obj in enumerate(objects):
             if reason := target.why_refused(obj):
                 refused[obj.uuid] = reason
             elif target.shard(obj.tenant).status == READ_ONLY:
                 # The server's lie: the first object is refused, the others are reported stored, none is.
+        self._create_missing(collection, objects)
                 if position == 0:
                     refused[obj.uuid] = "store is read-only"
             else:
@@ -262,6 +269,13 @@ class MemoryStore:
             return False
         merged = replace(before, properties={**before.properties, **obj.properties}, vectors={**before.vectors, **obj.vectors})
         self._store(collection, merged)
+    def _create_missing(self, collection: str, objects: Sequence[StoredObject]) -> None:
+        """Also through an alias that points nowhere."""
+        name = self._aliases.get(collection, collection)
+        if self.creates_missing and name not in self._collections:
+            properties = sorted({prop for obj in objects for prop in obj.properties})
+            self._create({"class": name, "properties": [{"name": prop, "dataType": ["text"]} for prop in properties]})
+
         return True
 
     def _remove(self, collection: str, uuids: Sequence[str], tenant: str | None) -> None:

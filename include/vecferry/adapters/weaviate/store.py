@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from vecferry.adapters.weaviate.auto_schema import creates_collections
 from vecferry.adapters.weaviate.calls import Calls
 from vecferry.adapters.weaviate.connection import Connection
 from vecferry.adapters.weaviate.deadline import Deadline
@@ -38,7 +39,7 @@ class WeaviateStore:
         schema_timeout_s: float = 60.0,
     ) -> None:
         self._connection = Connection(url, grpc, api_key)
-        calls = Calls(self._connection, timeout_s=timeout_s, schema_timeout_s=schema_timeout_s)
+        self._calls = calls = Calls(self._connection, timeout_s=timeout_s, schema_timeout_s=schema_timeout_s)
         self._schema = Schema(calls)
         self._keys = Keys(calls)
         self._reading = Reading(calls, self._keys)
@@ -77,6 +78,9 @@ class WeaviateStore:
 
     def set_alias(self, alias: str, collection: str) -> None:
         self._schema.set_alias(alias, collection)
+
+    def auto_schema(self, like: str) -> bool:
+        return creates_collections(self._calls, like)
 
     def alive(self) -> bool:
         try:

@@ -9,7 +9,7 @@ from vecferry.domain.pins import Pin
 from vecferry.errors import VecferryError
 from vecferry.ports import Ports
 from vecferry.steps.doctor import collection as of_collection
-from vecferry.steps.doctor import workers
+from vecferry.steps.doctor import left_behind, workers
 from vecferry.steps.doctor.finding import Finding, Look, Tell
 from vecferry.steps.doctor.vectors import looks_at_bare, looks_at_pinned
 
@@ -27,6 +27,7 @@ def look_over(ports: Ports, pin: Pin, tell: Tell = lambda _: None, *, sample: in
         *of_collection.looks(ports, pin.collection, pin),
         *looks_at_pinned(ports, pin, sample, tell),
         *workers.looks(ports, pin),
+        *left_behind.looks(ports, pin),
     ]
     return list(_all(looks, tell))
 

@@ -1,0 +1,36 @@
+"""The deletion of the old collection with one rule dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vecferry.domain.routing import barrier
+from vecferry.errors import Retryable
+from vecferry.steps import drop_old
+
+
+def the_deletion_waits_for_no_router(patch: pytest.MonkeyPatch) -> None:
+    """Retire, step 6."""
+    patch.setattr(drop_old, "_refuse_while_a_router_may_hold_it", lambda *given: None)
+
+
+def the_deletion_takes_a_word_for_a_lease(patch: pytest.MonkeyPatch) -> None:
+    """Retire, step 6: as the barriers that can be taken back do."""
+
+    def refuse(ports: Any, migration: Any, old: Any) -> None:
+        leases, now = ports.ledger.leases(migration.pin)
+        if not barrier(leases, old.flipped.version, now=now, quarantine_s=ports.timings.quarantine_s).passed:
+            raise Retryable("somebody holds it")
+
+    patch.setattr(drop_old, "_refuse_while_a_router_may_hold_it", refuse)
+
+
+def nobody_asks_about_auto_schema(patch: pytest.MonkeyPatch) -> None:
+    """Retire, step 6. The shards of what was brought back are writable."""
+    patch.setattr(drop_old, "_refuse_if_a_write_would_bring_it_back", lambda *given: None)
+
+
+def whatever_has_the_name_is_the_old_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(drop_old, "is_signed", lambda *given: True)
