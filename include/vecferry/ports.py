@@ -89,16 +89,16 @@ class VectorStore(Protocol):
         """Shard → status (READY, READONLY, INDEXING), as the server reports it now; tenants are shards."""
 
     def set_read_only(self, collection: str, read_only: bool) -> None: ...
+    def auto_schema(self, like: str) -> bool:
+        """Whether a write to a missing collection creates it, and so brings a dropped one back. The server does not tell:
+        it is found out by a write that creates nothing, to a name that begins with ``like``."""
+
     def aliases(self) -> dict[str, str]:
         """Alias → collection."""
 
     def set_alias(self, alias: str, collection: str) -> None: ...
     def alive(self) -> bool:
         """Whether the server answers as healthy right now; never raises."""
-    def auto_schema(self, like: str) -> bool:
-        """Whether a write to a missing collection creates it, and so brings a dropped one back. The server does not tell:
-        it is found out by a write that creates nothing, to a name that begins with ``like``."""
-
 
     # objects
     def count(self, collection: str, *, tenant: str | None = None) -> int: ...

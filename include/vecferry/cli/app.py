@@ -72,8 +72,8 @@ for _panel, _verbs in {
     "Look": {"status": status, "report": report, "doctor": doctor, "models": models, "notices": notices},
     "Prepare": {"pin": pin, "plan": plan},
     "Move": {"step": step, "verify": verify, "accept": accept, "pause": pause, "unpause": unpause, "janitor": janitor},
-    "Go back": {"rollback": rollback, "reopen": reopen, "discard": discard},
     "Finish": {"drop-old": drop_old},
+    "Go back": {"rollback": rollback, "reopen": reopen, "discard": discard},
 }.items():
     for _name, _verb in _verbs.items():
         _add(app, _name, _verb, _panel)

@@ -106,10 +106,10 @@ def next_action(ports: Ports, migration: Migration | None, pin: str) -> str:
     """A command to go on with; empty if there is none."""
     if migration is None or migration.phase is Phase.DISCARDED:
         return f"vecferry plan {pin} --to MODEL"
-    if migration.paused:
-        return f"vecferry unpause {pin}"
     if migration.phase is Phase.RETIRED:
         return f"vecferry drop-old {pin}" if old_collection.is_due(ports, migration) else ""
+    if migration.paused:
+        return f"vecferry unpause {pin}"
     if migration.phase is Phase.ROLLED_BACK:
         return f"vecferry verify {pin} --repair, then vecferry reopen {pin} --why …; or vecferry discard {pin} --why …"
     stage = next_stage(ports, migration)
@@ -128,9 +128,9 @@ def _of_migration(ports: Ports, migration: Migration) -> dict[str, Any]:
         },
         "spend": asdict(spend) | {"budget_usd": migration.options.get("budget_usd")},
         "verdicts": newest_verdicts(ports, migration.id),
+        "old_collection": old_collection.as_row(ports, migration),
     }
 
-        "old_collection": old_collection.as_row(ports, migration),
 
 # --- backfill
 

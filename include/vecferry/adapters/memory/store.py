@@ -103,14 +103,14 @@ class MemoryStore:
 
         self._call("set_read_only", collection, effect)
 
+    def auto_schema(self, like: str) -> bool:
+        return self._call("auto_schema", like, lambda: self.creates_missing)
+
     def aliases(self) -> dict[str, str]:
         return self._call("aliases", "", lambda: dict(self._aliases))
 
     def set_alias(self, alias: str, collection: str) -> None:
         self._call("set_alias", collection, lambda: self._set_alias(alias, collection))
-
-    def auto_schema(self, like: str) -> bool:
-        return self._call("auto_schema", like, lambda: self.creates_missing)
 
     def alive(self) -> bool:
         try:
@@ -243,32 +243,26 @@ class MemoryStore:
         self._aliases[alias] = self._of(collection).name
 
     def _store(self, collection: str, obj: StoredObject) -> None:
+        self._create_missing(collection, [obj])
         target = self._writable(collection, obj.tenant)
         if reason := target.why_refused(obj):
             raise BadInput(reason, where=f"{collection}/{obj.uuid}", next_action="Correct the object.")
         target.store(obj)
 
     def _store_all(self, collection: str, objects: Sequence[StoredObject]) -> dict[str, str]:
-        self._create_missing(collection, [obj])
+        self._create_missing(collection, objects)
         target, refused = self._of(collection), {}
         for position, obj in enumerate(objects):
             if reason := target.why_refused(obj):
                 refused[obj.uuid] = reason
             elif target.shard(obj.tenant).status == READ_ONLY:
                 # The server's lie: the first object is refused, the others are reported stored, none is.
-        self._create_missing(collection, objects)
                 if position == 0:
                     refused[obj.uuid] = "store is read-only"
             else:
                 target.store(obj)
         return refused
 
-    def _merge(self, collection: str, obj: StoredObject) -> bool:
-        before = self._of(collection).shard(obj.tenant).objects.get(canonical_uuid(obj.uuid))
-        if before is None:
-            return False
-        merged = replace(before, properties={**before.properties, **obj.properties}, vectors={**before.vectors, **obj.vectors})
-        self._store(collection, merged)
     def _create_missing(self, collection: str, objects: Sequence[StoredObject]) -> None:
         """Also through an alias that points nowhere."""
         name = self._aliases.get(collection, collection)
@@ -276,6 +270,12 @@ class MemoryStore:
             properties = sorted({prop for obj in objects for prop in obj.properties})
             self._create({"class": name, "properties": [{"name": prop, "dataType": ["text"]} for prop in properties]})
 
+    def _merge(self, collection: str, obj: StoredObject) -> bool:
+        before = self._of(collection).shard(obj.tenant).objects.get(canonical_uuid(obj.uuid))
+        if before is None:
+            return False
+        merged = replace(before, properties={**before.properties, **obj.properties}, vectors={**before.vectors, **obj.vectors})
+        self._store(collection, merged)
         return True
 
     def _remove(self, collection: str, uuids: Sequence[str], tenant: str | None) -> None:

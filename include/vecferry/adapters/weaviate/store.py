@@ -73,14 +73,14 @@ class WeaviateStore:
     def set_read_only(self, collection: str, read_only: bool) -> None:
         self._schema.set_read_only(collection, read_only)
 
+    def auto_schema(self, like: str) -> bool:
+        return creates_collections(self._calls, like)
+
     def aliases(self) -> dict[str, str]:
         return self._schema.aliases()
 
     def set_alias(self, alias: str, collection: str) -> None:
         self._schema.set_alias(alias, collection)
-
-    def auto_schema(self, like: str) -> bool:
-        return creates_collections(self._calls, like)
 
     def alive(self) -> bool:
         try:
