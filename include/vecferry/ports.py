@@ -85,6 +85,12 @@ class VectorStore(Protocol):
         """Name → activity status; empty for a collection without multi-tenancy."""
 
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None: ...
+    def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
+        """With all that is in them. Idempotent."""
+
+    def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
+        """Raises ``BadInput`` where the server does not let a collection have it."""
+
     def shards(self, collection: str) -> dict[str, str]:
         """Shard → status (READY, READONLY, INDEXING), as the server reports it now; tenants are shards."""
 

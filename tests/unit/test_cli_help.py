@@ -25,6 +25,7 @@ VERBS = {
     "accept": ["Nope", "backfill", "--why", "x"],
     "janitor": ["Nope"],
     "doctor": ["Nope"],
+    "routers": ["Nope"],
     "report": ["Nope"],
     "golden import": ["nope.jsonl", "--pin", "Nope"],
     "notices": [],

@@ -25,6 +25,7 @@ from vecferry.cli import (
     reopen,
     report,
     rollback,
+    routers,
     status,
     step,
     unpause,
@@ -69,7 +70,7 @@ def _examples(lines: Sequence[str]) -> str:
 
 
 for _panel, _verbs in {
-    "Look": {"status": status, "report": report, "doctor": doctor, "models": models, "notices": notices},
+    "Look": {"status": status, "report": report, "doctor": doctor, "routers": routers, "models": models, "notices": notices},
     "Prepare": {"pin": pin, "plan": plan},
     "Move": {"step": step, "verify": verify, "accept": accept, "pause": pause, "unpause": unpause, "janitor": janitor},
     "Finish": {"drop-old": drop_old},

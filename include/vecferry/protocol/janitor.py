@@ -10,7 +10,9 @@ from vecferry.domain.journal import JournalRow
 from vecferry.domain.lifecycle import PROTOCOL_VERSION, Migration, understands
 from vecferry.domain.routing import Mode
 from vecferry.domain.timing import Timings
+from vecferry.errors import LedgerRestored
 from vecferry.ports import Clock, Embedders, Ledger, Purpose, VectorStore
+from vecferry.protocol import restored
 from vecferry.protocol.ownership import OwnedRows, claim_rows
 from vecferry.protocol.reconcile import Reconciler
 
@@ -67,6 +69,10 @@ class Janitor:
         stale = self._unchanged_for_long(rows)
         if not stale:
             return JanitorRound(watched=len(rows))
+        try:
+            restored.check(self._ledger, self._store, snapshot)
+        except LedgerRestored as error:  # its rows are yesterday's; after a forgotten flip live is older than the shadow
+            return JanitorRound(watched=len(rows), failed=str(error))
         return self._work_off(migration, self._with_their_keys(stale), watched=len(rows))
 
     def _all_rows(self, migration_id: str) -> list[JournalRow]:

@@ -12,8 +12,8 @@ from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Ports
+from vecferry.steps import entrance, restored_ledger
 from vecferry.steps.copying import copy_keys
-from vecferry.steps.create_shadow import copy_tenants
 from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
 from vecferry.steps.sampling import tenants_of
 from vecferry.steps.standing import has_work, refuse_if_paused
@@ -33,7 +33,7 @@ def plan_chunks(ports: Ports, migration_id: str) -> list[dict[str, Any]]:
     if not has_work("backfill", migration):
         return [_named(chunk) for chunk in ports.ledger.chunks(migration_id)]
     _refuse_before_all_write_to_both(ports, migration)
-    copy_tenants(ports, migration)
+    entrance.enter(ports, migration, "backfill")
     known = ports.ledger.chunks(migration_id)
     planned = {chunk.tenant for chunk in known}
     tenants = tenants_of(ports.store, migration.spec.live)
@@ -72,6 +72,8 @@ def run_chunk(
     chunk = _find(ports, migration_id, start, end, tenant)
     if not has_work("backfill", migration) or chunk.state is ChunkState.DONE:
         return _named(chunk)
+    entrance.refuse_another_protocol(migration)
+    restored_ledger.refuse(ports, migration)
     owner = f"backfill:{uuid.uuid4().hex[:8]}"
     chunk = ports.ledger.claim_chunk(chunk, owner=owner)
     while chunk.state is ChunkState.OPEN:

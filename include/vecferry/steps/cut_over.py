@@ -41,7 +41,7 @@ def ready(ports: Ports, migration_id: str, stage: str) -> Ready:
     answer = acknowledged(ports, migration, routing.version)
     if not answer.done or routing.published_at is None:
         return answer
-    soaked_s = (ports.clock.now() - routing.published_at).total_seconds()
+    soaked_s = (ports.ledger.now() - routing.published_at).total_seconds()
     wanted_s = 60 * float(migration.options.get("soak_minutes", 0))
     if soaked_s < wanted_s:
         return Ready(False, f"the soak: {soaked_s / 60:.1f} of {wanted_s / 60:.1f} minutes")

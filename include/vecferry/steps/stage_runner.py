@@ -20,6 +20,7 @@ from vecferry.steps import (
     cut_over,
     discard,
     enable_dual_write,
+    entrance,
     plan,
     retire,
     roll_back,
@@ -75,12 +76,19 @@ def act(stage: str, ports: Ports, subject: Subject, *, who: str = "", why: str =
     """
     wanted, about = stage_named(stage), _about(stage, subject)
     if not wanted.verb:
-        return _PARTS[stage].act(ports, about)
+        return _gated(stage, ports, about) if isinstance(about, str) else _PARTS[stage].act(ports, about)
     if not (who and why):
         raise BadInput(
             f"{stage} needs a person and a reason", where=str(about), next_action=f"vecferry {wanted.verb} PIN --why …"
         )
     return _PARTS[stage].act(ports, about, who=who, why=why)
+
+
+def _gated(stage: str, ports: Ports, migration_id: str) -> dict[str, Any]:
+    entrance.enter(ports, ports.ledger.migration(migration_id), stage)
+    done = _PARTS[stage].act(ports, migration_id)
+    entrance.leave(ports, migration_id)
+    return done
 
 
 def ready(stage: str, ports: Ports, subject: Subject) -> Ready:
@@ -102,6 +110,7 @@ def check(stage: str, ports: Ports, subject: Subject) -> Verdict:
     migration = _migration(ports, subject)
     if not wanted.verb:
         refuse_if_undone(stage, migration)
+        entrance.enter(ports, migration, stage)
     before = newest_verdict(ports, migration.id, stage)
     if migration.phase is Phase.RETIRED and stage != "retire" and before is not None:
         return before  # nothing is copied, asked or judged any more: what was found then stands

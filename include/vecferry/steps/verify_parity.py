@@ -16,10 +16,10 @@ from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.mixing import sample_to_find
 from vecferry.domain.objects import StoredObject
-from vecferry.domain.schema import schema_differences
 from vecferry.domain.shadow import differences
 from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
+from vecferry.steps import drift, restored_ledger
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
 from vecferry.steps.foreign_vectors import embed_again, refuse_to_mend_a_changed_model
@@ -81,7 +81,8 @@ def act(ports: Ports, migration_id: str, progress: Progress | None = None, *, sa
         refuse_if_paused(migration)
     if not repair:
         return {"retired": True}
-    _compare_schemas(ports, migration)
+    restored_ledger.refuse(ports, migration)
+    drift.follow(ports, migration)
     for number in range(1, _MOST_PASSES + 1):
         result = compare(ports, migration, repair=True, progress=progress, sample=sample)
         if result.differences == 0:
@@ -104,7 +105,7 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 
 def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Mapping[str, Any] | None:
     """What the newest clean pass counted, if it is young enough."""
-    oldest = ports.clock.now() - timedelta(seconds=max_age_s)
+    oldest = ports.ledger.now() - timedelta(seconds=max_age_s)
     passes = [e for e in ports.ledger.events(migration_id=migration.id) if e.what == CLEAN_PASS and e.at >= oldest]
     return passes[-1].detail if passes else None
 
@@ -242,19 +243,6 @@ def _embed_again(ports: Ports, migration: Migration, result: Pass, sample: int |
         if repair:
             refuse_to_mend_a_changed_model(migration, found)
             _mend(ports, migration, list(uncovered), tenant, reinsert=set(uncovered))
-
-
-def _compare_schemas(ports: Ports, migration: Migration) -> None:
-    """Rule 13: a setting that moved in live since the shadow was made pauses; new tenants are copied."""
-    spec = migration.spec
-    rows = schema_differences(ports.store.schema(spec.live), ports.store.schema(spec.shadow), spec)
-    wrong = [f"{row['setting']} (live {row['live']}, shadow {row['shadow']})" for row in rows if not row["allowed"]]
-    if wrong:
-        raise NeedsPerson(
-            f"the schemas have drifted apart: {'; '.join(wrong[:5])}",
-            where=spec.shadow,
-            next_action="Add the same to the shadow, or discard and start anew.",
-        )
 
 
 def _note(result: Pass, uncovered: Mapping[str, Sequence[str]]) -> None:

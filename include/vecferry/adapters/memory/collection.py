@@ -48,6 +48,21 @@ class MemoryCollection:
             self.tenants.setdefault(name, status)
             self.shards.setdefault(name, Shard())
 
+    def remove_tenants(self, tenants: Iterable[str]) -> None:
+        for name in tenants:
+            self.tenants.pop(name, None)
+            self.shards.pop(name, None)
+
+    def add_property(self, definition: Mapping[str, Any]) -> None:
+        properties = self.schema.setdefault("properties", [])
+        if any(known["name"] == definition["name"] for known in properties):
+            raise BadInput(
+                f"class {self.name!r}: conflict for property {definition['name']!r}: already in use",
+                where=self.name,
+                next_action="Choose another name.",
+            )
+        properties.append(copy.deepcopy(dict(definition)))
+
     def shard(self, tenant: str | None) -> Shard:
         if reason := self._why_no_shard(tenant):
             raise BadInput(reason, where=self.name, next_action="Ask for a tenant that exists and is active.")

@@ -93,6 +93,12 @@ class MemoryStore:
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
         self._call("add_tenants", collection, lambda: self._of(collection).add_tenants(tenants))
 
+    def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
+        self._call("remove_tenants", collection, lambda: self._of(collection).remove_tenants(tenants))
+
+    def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
+        self._call("add_property", collection, lambda: self._of(collection).add_property(definition))
+
     def shards(self, collection: str) -> dict[str, str]:
         return self._call("shards", collection, lambda: {n: s.status for n, s in self._of(collection).shards.items()})
 

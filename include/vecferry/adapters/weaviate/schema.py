@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vecferry.adapters.weaviate.calls import Calls, path_of
@@ -52,6 +52,14 @@ class Schema:
         rows = [{"name": name, "activityStatus": status} for name, status in tenants.items()]
         for start in range(0, len(rows), _MOST_TENANTS):
             self._tell("POST", path_of("schema", collection, "tenants"), rows[start : start + _MOST_TENANTS], where=collection)
+
+    def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
+        for start in range(0, len(tenants), _MOST_TENANTS):
+            names = list(tenants[start : start + _MOST_TENANTS])
+            self._tell("DELETE", path_of("schema", collection, "tenants"), names, where=collection)
+
+    def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
+        self._tell("POST", path_of("schema", collection, "properties"), dict(definition), where=collection)
 
     def shards(self, collection: str) -> dict[str, str]:
         """By the nodes' report, for ``/shards`` fails as soon as one tenant is inactive. The worst replica counts."""

@@ -67,6 +67,12 @@ class WeaviateStore:
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
         self._schema.add_tenants(collection, tenants)
 
+    def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
+        self._schema.remove_tenants(collection, tenants)
+
+    def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
+        self._schema.add_property(collection, definition)
+
     def shards(self, collection: str) -> dict[str, str]:
         return self._schema.shards(collection)
 

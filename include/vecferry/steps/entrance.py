@@ -1,0 +1,57 @@
+"""What every gate asks before it copies, judges or cuts over: is this the ledger that we knew, do we speak the migration's
+protocol, and is live still what was planned?"""
+
+from __future__ import annotations
+
+from vecferry.domain.lifecycle import PROTOCOL_VERSION, Migration, Phase, understands
+from vecferry.errors import BadInput, NeedsPerson
+from vecferry.ports import Ports
+from vecferry.protocol import restored
+from vecferry.steps import drift, restored_ledger, verify_parity
+
+_SERVING = frozenset({"cut_over_5", "cut_over_25", "cut_over_100", "retire"})
+_PROVEN = frozenset({Phase.VERIFIED, Phase.VALIDATED, Phase.SERVING})
+
+
+def enter(ports: Ports, migration: Migration, stage: str) -> None:
+    """Raises ``Paused`` where a person must look first, ``BadInput`` for another release's migration; else the shadow has
+    followed live, and what it was given is verified where parity was proven before (rules 13 and 18)."""
+    if migration.ended or migration.phase is Phase.PLANNED:
+        return
+    refuse_another_protocol(migration)
+    restored_ledger.refuse(ports, migration)
+    _refuse_without_a_younger_pass(ports, migration, stage)
+    if drift.follow(ports, migration) and migration.phase in _PROVEN:
+        verify_parity.act(ports, migration.id)
+
+
+def leave(ports: Ports, migration_id: str) -> None:
+    """After the act: how far the ledger was is noted where a restore cannot undo it."""
+    migration = ports.ledger.migration(migration_id)
+    if not migration.ended and migration.phase is not Phase.PLANNED:
+        restored_ledger.note(ports, migration)
+
+
+def refuse_another_protocol(migration: Migration) -> None:
+    """Rule 18 for tasks and commands: another release's f would not be the migration's."""
+    if not understands(PROTOCOL_VERSION, migration):
+        raise BadInput(
+            f"this vecferry speaks protocol {PROTOCOL_VERSION}, migration {migration.id} protocol {migration.protocol_version} "
+            f"with hash version {migration.spec.hash_version}",
+            where=f"pin {migration.pin}",
+            next_action="Run the stages with the release that began the migration, or the one before or after it.",
+        )
+
+
+def _refuse_without_a_younger_pass(ports: Ports, migration: Migration, stage: str) -> None:
+    """The rows of the lost time are lost: only parity knows which keys of the shadow are behind."""
+    word = restored.accepted(ports.ledger, migration.pin)
+    if word is None or stage not in _SERVING:
+        return
+    passes = [e.at for e in ports.ledger.events(migration_id=migration.id) if e.what == verify_parity.CLEAN_PASS]
+    if not passes or max(passes) < word.at:
+        raise NeedsPerson(
+            "no clean parity pass is younger than the restore of the ledger",
+            where=migration.id,
+            next_action=f"Run: vecferry verify {migration.pin} --repair",
+        )
