@@ -104,6 +104,8 @@ def _unproven(ports: Ports, migration: Migration) -> str | None:
 
 def next_action(ports: Ports, migration: Migration | None, pin: str) -> str:
     """A command to go on with; empty if there is none."""
+    if migration is not None and migration.id in {left.id for left in discard.still_to_drop(ports, migration.pin)}:
+        return f"vecferry discard {pin} --why …"
     if migration is None or migration.phase is Phase.DISCARDED:
         return f"vecferry plan {pin} --to MODEL"
     if migration.phase is Phase.RETIRED:
@@ -183,6 +185,7 @@ def _hints(ports: Ports, migration: Migration | None, found: dict[str, Any]) -> 
     """What a person should look at; empty when there is nothing."""
     behind = [r for r in found["routers"] if r["alive"] and not r["up_to_date"]]
     hints = [f"{len(behind)} routers have not acknowledged routing version {found['routing']['version']} yet"] if behind else []
+    hints += _shadows_left(ports, migration)
     if migration is None or migration.ended:
         return hints
     if migration.paused:
@@ -193,3 +196,12 @@ def _hints(ports: Ports, migration: Migration | None, found: dict[str, Any]) -> 
         cure = "routers work them off" if alive else f"no router runs to work them off: vecferry janitor {migration.pin}"
         hints.append(f"{journal['rows']} journal rows, the oldest {journal['oldest_row_age_s']:.0f} s old; {cure}")
     return hints
+
+
+def _shadows_left(ports: Ports, newest: Migration | None) -> list[str]:
+    """A discard ends the migration first and drops last; an earlier migration's has to be named."""
+    if newest is None:
+        return []
+    left = discard.still_to_drop(ports, newest.pin)
+    again = {m.id: f"vecferry discard {m.pin}" + (f" --migration {m.id}" if m.id != newest.id else "") for m in left}
+    return [f"shadow {m.spec.shadow} is still to be dropped: run vecferry discard again ({again[m.id]} --why …)" for m in left]
