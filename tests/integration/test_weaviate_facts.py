@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -264,6 +266,31 @@ def _counts(store: WeaviateStore) -> bool:
         return store.count("Docs") == 5
     except Retryable:
         return False
+
+
+def test_a_server_that_loads_its_collections_says_404_for_what_it_has(own_server: WeaviateServer) -> None:
+    """Why a 404 counts only from a server that has said that it is ready. The schema is there before the objects are."""
+    names = [f"Many{number}" for number in range(40)]
+    with httpx.Client(base_url=own_server.http_url, timeout=TIMEOUT_S, trust_env=False) as http:
+        for name in names:
+            http.post("/v1/schema", json={"class": name, "vectorizer": "none"}).raise_for_status()
+            http.post("/v1/objects", json={"class": name, "id": an_id(1), "vector": [1.0, 2.0]}).raise_for_status()
+    own_server.kill()
+    starting = threading.Thread(target=own_server.start)
+    starting.start()
+    seen, ready = [], False
+    paths = (f"/v1/objects/{names[-1]}/{an_id(1)}", f"/v1/schema/{names[-1]}")
+    with httpx.Client(base_url=own_server.http_url, timeout=TIMEOUT_S, trust_env=False) as http:
+        while not ready:
+            with contextlib.suppress(httpx.TransportError):
+                ready = http.get("/v1/.well-known/ready").is_success
+                found = [
+                    http.get(path).status_code for path in (f"/v1/objects/{names[-1]}/{an_id(1)}", f"/v1/schema/{names[-1]}")
+                ]
+                seen.append((ready, *found))
+    starting.join()
+    assert (True, 200, 200) in seen
+    assert (True, 404, 200) not in seen
 
 
 def test_a_frozen_server_writes_when_it_wakes(own_server: WeaviateServer) -> None:

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from vecferry.adapters.weaviate.calls import READY
 from vecferry.adapters.weaviate.store import WeaviateStore
 from vecferry.domain.objects import StoredObject
 from vecferry.errors import BadInput, NotFound, NotWritten, Retryable, UnknownOutcome, VecferryError
@@ -205,13 +206,48 @@ def test_a_404_is_absence_only_if_the_collection_exists(server: Misbehaving, sto
     def answer(method: str, path: str) -> tuple[int, object]:
         if path.startswith("/v1/objects"):
             return 404, b""
-        return (200, {"class": "Docs"}) if exists else (404, b"")
+        return (200, {"class": "Docs"}) if exists or path == READY else (404, b"")
 
     server.answer = answer
     assert store.read("Docs", [ID]) == {}
     exists = False
     with pytest.raises(NotFound):
         store.read("Docs", [ID])
+
+
+ABSENT: dict[str, Callable[[WeaviateStore], object]] = {
+    "read": lambda store: store.read("Docs", [ID]),
+    "keys": lambda store: store.keys("Docs", after="", until=ID, limit=1),
+    "schema": lambda store: store.schema("Docs"),
+    "merge": lambda store: store.merge("Docs", OBJECT, timeout_s=2),
+    "delete": lambda store: store.delete("Docs", ID, timeout_s=2),
+    "delete_batch": lambda store: store.delete_batch("Docs", [ID], timeout_s=2),
+    "drop": lambda store: store.drop("Docs"),
+}
+"""Calls for which a 404 would mean: it is not there."""
+
+
+@pytest.mark.parametrize("call", ABSENT)
+def test_a_404_of_a_server_that_is_still_loading_says_nothing(server: Misbehaving, store: WeaviateStore, call: str) -> None:
+    """For seconds after a start the schema is there and the objects are not: taken for absence it would delete copies, and
+    acknowledge deletes that never happened."""
+    server.answer = lambda method, path: (503, b"") if path == READY else (404, b"")
+    with pytest.raises((Retryable, NotWritten)):
+        ABSENT[call](store)
+
+
+def test_what_a_server_did_not_find_while_loading_is_asked_for_again_once_it_is_ready(
+    server: Misbehaving, store: WeaviateStore
+) -> None:
+    """The first 404 may be from before it was ready, though it is ready by the time that it is asked whether it is."""
+    first = iter([(404, b"")])
+    server.answer = lambda method, path: (
+        (200, {}) if path == READY else next(first, (204 if method == "DELETE" else 200, {"id": ID}))
+    )
+    assert store.read("Docs", [ID]).keys() == {ID}
+    first = iter([(404, b"")])
+    store.delete("Docs", ID, timeout_s=2)
+    assert [line.split()[0] for line in server.seen[-3:]] == ["DELETE", "GET", "DELETE"]
 
 
 def test_partial_deletes_are_of_unknown_outcome(server: Misbehaving, store: WeaviateStore) -> None:

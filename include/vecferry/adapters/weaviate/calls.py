@@ -12,9 +12,10 @@ import httpx
 from vecferry.adapters.weaviate import errors
 from vecferry.adapters.weaviate.connection import Connection
 from vecferry.adapters.weaviate.deadline import Deadline
-from vecferry.errors import BadInput, NotFound, Retryable, VecferryError
+from vecferry.errors import BadInput, NotFound, NotWritten, Retryable, VecferryError
 
 QUORUM = {"consistency_level": "QUORUM"}
+READY = "/v1/.well-known/ready"
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -28,8 +29,12 @@ class Calls:
 
     def ask(self, path: str, *, where: str, params: Mapping[str, str] | None = None, method: str = "GET") -> httpx.Response:
         """A read; 404 is handed back, for the caller knows what it means. Raises ``Retryable`` or ``BadInput``."""
+        deadline = Deadline(self.timeout_s)
         try:
-            response = self._send(method, path, params, None, Deadline(self.timeout_s))
+            response = self._send(method, path, params, None, deadline)
+            if response.status_code == 404:
+                self._refuse_while_loading(Retryable, where, deadline)
+                response = self._send(method, path, params, None, deadline)
         except httpx.HTTPError as error:
             raise errors.read_failed(error, where=where, address=self.connection.url) from error
         if response.is_success or response.status_code == 404:
@@ -50,6 +55,10 @@ class Calls:
         content = None if body is None else as_json(body, where=where)
         try:
             response = self._send(method, path, params, content, deadline)
+            if response.status_code == 404 and method != "POST":
+                # Not a retry of something unclear: what was not found was not written.
+                self._refuse_while_loading(NotWritten, where, deadline)
+                response = self._send(method, path, params, content, deadline)
         except httpx.HTTPError as error:
             raise errors.write_failed(error, where=where, address=self.connection.url) from error
         if response.is_success or response.status_code == 404:
@@ -65,6 +74,16 @@ class Calls:
             return call(request, timeout=timeout_s or self.timeout_s, metadata=self.connection.grpc_metadata())
         except grpc.RpcError as error:
             raise self._named(errors.grpc_failed(error, where=where)) from error
+
+    def _refuse_while_loading(self, error: type[VecferryError], where: str, deadline: Deadline) -> None:
+        """A server that has just started answers 404 for objects of collections that it has not loaded yet (rule 3: absence is
+        a positive answer). So a 404 counts where the server has said that it is ready and was then asked again."""
+        try:
+            ready = self._send("GET", READY, None, None, deadline).is_success
+        except httpx.HTTPError:
+            ready = False
+        if not ready:
+            raise error("not found, by a server that does not say that it is ready", where=where, next_action="Try again.")
 
     def body(self, response: httpx.Response, *, where: str) -> Any:
         try:
@@ -86,7 +105,12 @@ class Calls:
         answer = self.body(self.ask("/v1/schema", where="schema"), where="schema")
         return sorted(item["class"] for item in answer.get("classes") or ())
 
-    def no_such(self, collection: str) -> NotFound:
+    def no_such(self, collection: str) -> VecferryError:
+        """``NotFound``; ``Retryable`` from a server that is still loading."""
+        try:
+            self._refuse_while_loading(Retryable, collection, Deadline(self.timeout_s))
+        except Retryable as loading:
+            return loading
         try:
             exist = ", ".join(self.names()) or "none"
         except VecferryError:
