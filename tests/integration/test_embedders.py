@@ -177,7 +177,7 @@ def test_a_retry_after_beyond_the_time_left_is_not_waited_for(provider, api):
         documents(embedder(provider, api))
     assert caught.value.retry_after_s == 3600
     assert caught.value.what == "the provider limits the rate (HTTP 429) and asks to wait 3600 s: slow down"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 60  # and not an hour
     assert len(provider.requests) == 1
 
 

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vecferry.adapters.embedders.api import Answer
 from vecferry.adapters.embedders.credentials import Credential
 from vecferry.adapters.embedders.per_process import PerProcess
-from vecferry.adapters.embedders.translating import (
-    Failure,
-    Place,
-    bad_address,
-    cause_of,
-    no_answer,
-    refused_by,
-    retry_after_s,
-    unreachable,
-)
+from vecferry.adapters.embedders.translating import Failure, Place, no_answer, refused_by, retry_after_s
+from vecferry.adapters.embedders.transport import answered, timeout_within, transport_failure
 from vecferry.domain.catalogue import ModelCard
 
 if TYPE_CHECKING:
@@ -40,7 +32,8 @@ class CohereApi:
         card = self._card
         task = card.query_task or "search_query" if query else card.document_task or "search_document"
         options: dict[str, Any] = {"output_dimension": card.dimensions} if card.sends_dimensions else {}
-        try:
+
+        def ask() -> Answer:
             response = self._client().embed(
                 model=card.model,
                 texts=list(texts),
@@ -52,10 +45,8 @@ class CohereApi:
                 **options,
             )
             return _answer(response)
-        except Exception as error:
-            failure, cause = translated(error, self._place), cause_of(error)
-        # Outside of the except block, where Python would chain an error that quotes the key.
-        raise failure from cause
+
+        return answered(ask, translated, self._place)
 
 
 def connect(credential: Credential) -> ClientV2:
@@ -65,10 +56,9 @@ def connect(credential: Credential) -> ClientV2:
 
 
 def request_options(timeout_s: float) -> Any:
-    """Connecting may take half of the time, so that connecting and answering together stay near it."""
     import httpx
 
-    return {"max_retries": 0, "timeout": httpx.Timeout(timeout_s, connect=timeout_s / 2, pool=timeout_s / 2)}
+    return {"max_retries": 0, "timeout": timeout_within(timeout_s, httpx)}
 
 
 def _answer(response: Any) -> Answer:
@@ -83,15 +73,7 @@ def translated(error: Exception, place: Place) -> Exception:
 
     if isinstance(error, ApiError) and (error.status_code or 0) >= 400:
         return refused_by(_failure(error), place)
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return bad_address(str(error), place)
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        return unreachable(str(error) or "no connection in time", place)
-    if isinstance(error, httpx.TimeoutException):
-        return no_answer("no answer in time", place)
-    if isinstance(error, httpx.TransportError):
-        return no_answer(f"the connection broke before the answer was complete ({error})", place)
-    return no_answer(f"the answer cannot be read ({type(error).__name__})", place)
+    return transport_failure(error, place, httpx) or no_answer(f"the answer cannot be read ({type(error).__name__})", place)
 
 
 def _failure(error: Any) -> Failure:

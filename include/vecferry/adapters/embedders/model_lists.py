@@ -38,7 +38,7 @@ Says = dict[str, tuple[bool | None, str | None]]
 
 def _openai_models(credential: Credential, place: Place, timeout_s: float) -> Says:
     def ask() -> Says:
-        listed = openai.connect(credential).models.list(timeout=openai.timeout_within(timeout_s))
+        listed = openai.connect(credential).models.list(timeout=openai.timeout_of(timeout_s))
         dates = {model.id: getattr(model, "shutdown_date", None) for model in listed}
         return {name: (True if date else None, date) for name, date in dates.items()}
 

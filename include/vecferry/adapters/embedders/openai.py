@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vecferry.adapters.embedders.api import Answer
 from vecferry.adapters.embedders.credentials import Credential
 from vecferry.adapters.embedders.per_process import PerProcess
-from vecferry.adapters.embedders.translating import (
-    Failure,
-    Place,
-    bad_address,
-    cause_of,
-    no_answer,
-    refused_by,
-    retry_after_s,
-    unreachable,
-)
+from vecferry.adapters.embedders.translating import Failure, Place, no_answer, refused_by, retry_after_s
+from vecferry.adapters.embedders.transport import answered, timeout_within, transport_failure
 from vecferry.domain.catalogue import ModelCard
 
 if TYPE_CHECKING:
@@ -39,18 +31,17 @@ class OpenAIApi:
     def send(self, texts: Sequence[str], *, query: bool, timeout_s: float) -> Answer:
         prefix = self._card.query_task if query else self._card.document_task
         options: dict[str, Any] = {"dimensions": self._card.dimensions} if self._card.sends_dimensions else {}
-        try:
+
+        def ask() -> Answer:
             response = self._client().embeddings.create(
                 model=self._card.model,
                 input=[prefix + text for text in texts],
-                timeout=timeout_within(timeout_s),
+                timeout=timeout_of(timeout_s),
                 **options,
             )
             return _answer(response)
-        except Exception as error:
-            failure, cause = translated(error, self._place), cause_of(error)
-        # Outside of the except block, where Python would chain an error that quotes the key.
-        raise failure from cause
+
+        return answered(ask, translated, self._place)
 
 
 def connect(credential: Credential) -> OpenAI:
@@ -59,11 +50,10 @@ def connect(credential: Credential) -> OpenAI:
     return OpenAI(api_key=credential.api_key.get_secret_value(), base_url=credential.base_url, max_retries=0)
 
 
-def timeout_within(timeout_s: float) -> Any:
-    """Connecting may take half of the time, so that connecting and answering together stay near it."""
+def timeout_of(timeout_s: float) -> Any:
     import httpx2
 
-    return httpx2.Timeout(timeout_s, connect=timeout_s / 2, pool=timeout_s / 2)
+    return timeout_within(timeout_s, httpx2)
 
 
 def _answer(response: Any) -> Answer:
@@ -79,16 +69,9 @@ def translated(error: Exception, place: Place) -> Exception:
 
     if isinstance(error, openai.APIStatusError):
         return refused_by(_failure(error), place)
-    cause = error.__cause__
-    if isinstance(cause, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
-        return bad_address(str(cause), place)
-    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return unreachable(str(cause) or "no connection in time", place)
-    if isinstance(error, openai.APITimeoutError):
-        return no_answer("no answer in time", place)
-    if isinstance(error, openai.APIConnectionError):
-        return no_answer(f"the connection broke before the answer was complete ({cause})", place)
-    return no_answer(f"the answer cannot be read ({type(error).__name__}: {error})", place)
+    cause = error.__cause__ or error  # the SDK wraps what its transport raises
+    failure = transport_failure(cause, place, httpx2)
+    return failure or no_answer(f"the answer cannot be read ({type(error).__name__}: {cause})", place)
 
 
 def _failure(error: Any) -> Failure:
