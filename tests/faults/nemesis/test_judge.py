@@ -317,6 +317,14 @@ def test_a_text_whose_copy_was_confirmed_and_that_is_paid_for_again_is_double_pa
     only(judged(large), double_paid=1)
 
 
+def test_what_another_stage_embedded_says_nothing_of_how_far_the_backfill_was(large: MadeUpSeed) -> None:
+    large.stages[0]["began"] = START + 4.5  # before it a sample was dual-written, and not confirmed
+    large.embeds.append(large.paid(8, ["text 3"]))
+    outcome = judged(large)
+    only(outcome)
+    assert outcome.re_embedded == 1
+
+
 def test_a_text_in_flight_at_a_crash_is_re_embedded_and_no_defect(large: MadeUpSeed) -> None:
     large.embeds.append(large.paid(8, ["text 300"]))
     outcome = judged(large)

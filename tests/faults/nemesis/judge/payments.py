@@ -59,6 +59,7 @@ class _Copied:
         counted = Counter(self._text_of.values())
         self._rank = {text: i for i, uuid in enumerate(self._uuids) if counted[text := self._text_of[uuid]] == 1}
         self._paid = _paid(folder, self._rank.keys())
+        self._spans = [(row["began"], row["ended"]) for row in folder.stages if str(row["stage"]).startswith("backfill")]
         self._written: dict[str, list[float]] = defaultdict(list)
         for write in (row for app in folder.apps for row in app.writes):
             self._written[write["uuid"]].append(float(write["invoked"]))
@@ -69,7 +70,11 @@ class _Copied:
         if rank is None or len(self._uuids) > _ONE_COPIER or self._busy(self._uuids[rank], paid_at, by):
             return False
         beyond = (self._text_of[uuid] for uuid in self._uuids[rank + _PAGES_APART :])
-        return any(paid_at < at < by for other in beyond for at in self._paid.get(other, ()))
+        later = (at for other in beyond for at in self._paid.get(other, ()) if paid_at < at < by)
+        return any(self._in_backfill(at) for at in later) and self._in_backfill(paid_at) and self._in_backfill(by)
+
+    def _in_backfill(self, at: float) -> bool:
+        return any(start <= at <= end for start, end in self._spans)
 
     def _busy(self, uuid: str, start: float, end: float) -> bool:
         return any(start - _BUSY_S <= at <= end for at in self._written[uuid])

@@ -30,7 +30,7 @@ def of_the_authority(folder: SeedFolder, weaviate: WeaviateRest, objects: Sequen
     model = folder.model(folder.authority)
     for uuid in of_another_space(objects, folder.seed["recipe"], model):
         yield Defect("mixed", uuid, f"its vector in {folder.authority} is not {model.name}'s of its text", ())
-    for uuid in _missing_twice(weaviate, folder.authority, objects):
+    for uuid in not_found_by_index(weaviate, folder.authority, objects):
         yield Defect("unindexed", uuid, f"stored in {folder.authority}, and not found by a search for it alone", ())
 
 
@@ -68,13 +68,6 @@ def before_retire(folder: SeedFolder) -> Iterator[Defect]:
 
 def by_uuid(objects: Sequence[JSON]) -> dict[str, Mapping[str, Any]]:
     return {str(stored["id"]): stored["properties"] for stored in objects}
-
-
-def _missing_twice(weaviate: WeaviateRest, collection: str, objects: Sequence[JSON]) -> list[str]:
-    """Asked for in their hundreds, then each by itself beside its own vector: an approximate search may miss one once."""
-    first = set(not_found_by_index(weaviate, collection, objects))
-    alone = [[stored] for stored in objects if str(stored["id"]) in first]
-    return [uuid for one in alone for uuid in not_found_by_index(weaviate, collection, one)]
 
 
 def _written_after_the_flip(folder: SeedFolder) -> set[str]:
