@@ -109,9 +109,11 @@ def _remove_tenants(ports: Ports, migration: Migration) -> tuple[str, ...]:
 
 
 def _empty(ports: Ports, migration: Migration, tenant: str) -> None:
-    owner = f"drift:{uuid.uuid4().hex[:8]}"
-    while keys := ports.store.keys(migration.spec.shadow, after="", until=LAST, limit=_PAGE, tenant=tenant):
+    """By reconcile: where live has an object after all, it stays."""
+    owner, after = f"drift:{uuid.uuid4().hex[:8]}", ""
+    while keys := ports.store.keys(migration.spec.shadow, after=after, until=LAST, limit=_PAGE, tenant=tenant):
         copy_keys(ports, migration, keys, tenant=tenant, owner=owner, kind=RowKind.PARITY)
+        after = keys[-1]
 
 
 def _pause_for(ports: Ports, migration: Migration, reasons: list[str], next_action: str) -> None:

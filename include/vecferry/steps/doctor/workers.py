@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from vecferry.domain.lifecycle import Migration
+from vecferry.domain.descriptions import shadow_of
+from vecferry.domain.lifecycle import Migration, understands
 from vecferry.domain.pins import Pin
+from vecferry.errors import LedgerRestored
 from vecferry.ports import Ports
+from vecferry.protocol import restored
 from vecferry.steps.doctor.collection import shards
 from vecferry.steps.doctor.finding import Finding, Look, ok, problem
 
 
 def looks(ports: Ports, pin: Pin) -> list[Look]:
     migration = ports.ledger.active_migration(pin.name)
-    found: list[Look] = [("routers", lambda: _routers(ports, pin)), ("golden set", lambda: _golden(ports, pin))]
+    found: list[Look] = [
+        ("ledger", lambda: _ledger(ports, pin)),
+        ("routers", lambda: _routers(ports, pin)),
+        ("golden set", lambda: _golden(ports, pin)),
+    ]
     if migration is not None:
         found += [("journal", lambda: _journal(ports, migration)), ("shadow", lambda: _shadow(ports, migration))]
     return found
 
 
+def _ledger(ports: Ports, pin: Pin) -> Finding:
+    """Whether it is the one that routers and collections remember (it may have been restored from a backup)."""
+    try:
+        restored.check(ports.ledger, ports.store, ports.ledger.snapshot(pin.name))
+    except LedgerRestored as error:
+        return problem(error.what, error.next_action)
+    if found := restored.standing(ports.ledger, pin.name):
+        return problem(
+            f"{found.why} (found by {found.who})", f"If it is to count: vecferry routers {pin.name} --accept-restored"
+        )
+    known = {migration.id for migration in ports.ledger.migrations(pin.name)}
+    shadows = {name: shadow_of(ports.store.schema(name)) for name in ports.store.collections()}
+    lost = {name: of for name, of in shadows.items() if of and of.live == pin.collection and of.migration_id not in known}
+    if lost:
+        name, of = next(iter(lost.items()))
+        what = f"{name} is a shadow of {pin.collection} by migration {of.migration_id}, which this ledger does not know"
+        return problem(what, "Bring back the ledger that does; if there is none, that collection is nobody's any more.")
+    return ok("knows all that the collections remember")
+
+
 def _routers(ports: Ports, pin: Pin) -> Finding:
     leases, now = ports.ledger.leases(pin.name)
-    alive = [lease for lease in leases if lease.expires_at > now]
-    version = ports.ledger.snapshot(pin.name).routing.version
+    alive = [lease for lease in leases if lease.ends_at > now]
+    snapshot = ports.ledger.snapshot(pin.name)
+    version, migration = snapshot.routing.version, snapshot.migration
+    far = [one for one in alive if migration is not None and not understands(one.protocol_version, migration)]
+    if far:
+        which = f"{far[0].router_id} at {far[0].where} speaks protocol {far[0].protocol_version}"
+        return problem(f"{which}: it may only read while the migration runs", "Upgrade vecferry in that process.")
     behind = [lease.where for lease in alive if lease.acknowledged_version < version]
     if behind:
         return problem(f"{len(behind)} of {len(alive)} not at routing version {version}: {behind[0]}", "Look at that process.")
