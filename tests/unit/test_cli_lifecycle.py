@@ -49,6 +49,11 @@ def test_from_plan_to_retire_with_a_rollback_on_the_way(started):
         advance(started, stage)
     started.stepped("retire")
     assert started.ledger.pin("Docs").collection == started.migration.spec.shadow
+    said = " ".join(started.run("status", "Docs").out.split())
+    assert "old collection Docs, kept read-only until" in said
+    assert "to look at it: vecferry doctor --collection Docs" in said
+    assert set(started.store.shards("Docs").values()) == {"READONLY"}
+    assert started.run("doctor", "--collection", "Docs", "--fail-on", "never").code == 0
     assert started.run("rollback", "Docs").code == 1  # authority has moved
     assert started.stepped("verify_parity")  # cleared after the end: changes nothing, fails nobody
     report = started.done("report", "Docs")

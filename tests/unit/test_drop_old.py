@@ -151,7 +151,7 @@ def test_the_command_says_what_it_did_and_what_stops_it():
     said = world.run("drop-old", "Docs")
     assert (said.code, "Docs is kept until" in said.err) == (1, True)
     assert world.run("drop-old", "Docs", "--now").code == 2
-    assert "Docs until" in world.run("status", "Docs").out
+    assert "Docs, kept read-only until" in world.run("status", "Docs").out
     done = world.done("drop-old", "Docs", "--now", "--why", "the disk is full")
     assert (done["dropped"], done["who"], done["why"]) == ("Docs", "tester", "the disk is full")
     assert "Docs is dropped" in world.run("drop-old", "Docs").out

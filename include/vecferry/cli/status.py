@@ -129,7 +129,8 @@ def old_collection(row: dict[str, Any] | None) -> list[str]:
     if row is None:
         return []
     if row["dropped"] is None:
-        return [f"{row['collection']} until {moment(row['kept_until'])} UTC"]
+        look = f"vecferry doctor --collection {row['collection']}"
+        return [f"{row['collection']}, kept read-only until {moment(row['kept_until'])} UTC; to look at it: {look}"]
     dropped = row["dropped"]
     return [f"{row['collection']} dropped {moment(dropped['at'])} UTC by {dropped['who']}: {dropped['why']}"]
 
