@@ -60,7 +60,7 @@ class Driver:
         """Clearing tasks then changes nothing."""
         self._enter("retired")
         for stage in ("retire", "backfill", "verify_parity"):
-            self._done(stage, "step", stage, self._world.pin, "--timeout", str(_WAIT_S))
+            self._done(stage, "step", stage, self._world.pin, "--timeout", str(_WAIT_S * self._world.plan.pace))
         self._nemesis.wait()
 
     # --- phases -------------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Driver:
 
     def _stage(self, stage: str) -> None:
         self._enter(stage)
-        self._done(stage, "step", stage, self._world.pin, "--timeout", str(_WAIT_S))
+        self._done(stage, "step", stage, self._world.pin, "--timeout", str(_WAIT_S * self._world.plan.pace))
         self._nemesis.wait()
         self._say(f"{stage}: done")
 
@@ -130,7 +130,7 @@ class Driver:
 
     def _done(self, stage: str, *arguments: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Runs it until it succeeds."""
-        deadline = time.monotonic() + _STAGE_S
+        deadline = time.monotonic() + _STAGE_S * self._world.plan.pace
         judged = 0
         while (code := self._ran(stage, arguments, meanwhile)) != 0:
             if time.monotonic() > deadline:
@@ -149,7 +149,7 @@ class Driver:
         self._runs += 1
         world = self._world
         process = world.step = world.vecferry("steps", self._log_name(stage), *arguments, "--json")
-        end = time.monotonic() + _STAGE_S
+        end = time.monotonic() + _STAGE_S * world.plan.pace
         while process.is_running():
             meanwhile()
             if time.monotonic() > end:

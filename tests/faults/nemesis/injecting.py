@@ -23,8 +23,8 @@ from tests.faults.nemesis.plan import QUARANTINE_S, Injection
 from tests.faults.nemesis.records import JsonLines
 from tests.faults.nemesis.seed_world import SeedWorld
 from tests.faults.nemesis.warm import WarmProcess
-from tests.support.postgres import SUPERUSER
 from vecferry.sandbox.models import CHAR, WORD
+from vecferry.sandbox.postgres_server import SUPERUSER
 from vecferry.sandbox.processes import LOOPBACK
 from vecferry.sandbox.wait_until import wait_until
 
@@ -141,7 +141,8 @@ def _stop(world: SeedWorld, injection: Injection, hold: Hold) -> Outcome:
         return Outcome(False, {"running": False})
     began = time.monotonic()
     try:
-        hold(injection.duration_s)
+        beyond_q = injection.duration_s > QUARANTINE_S  # must stay so at any pace
+        hold(injection.duration_s * (world.plan.pace if beyond_q else 1.0))
         stopped = process.state() == "T"
     finally:
         process.signal(signal.SIGCONT)
@@ -150,7 +151,7 @@ def _stop(world: SeedWorld, injection: Injection, hold: Hold) -> Outcome:
         "pid": process.pid,
         "stopped_s": round(lasted, 2),
         "state": "T" if stopped else "gone",
-        "beyond_q": injection.target != "janitor" and lasted > QUARANTINE_S,
+        "beyond_q": injection.target != "janitor" and lasted > world.plan.quarantine_s,
     }
     # The janitor makes a round each second, a step works all the time: theirs certainly waited.
     waits_by_itself = injection.target in ("janitor", "step")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 APPS = 3
 QUARANTINE_S = 3.0
-"""``Q`` of every process of a run; a writer that is stopped for longer breaks an assumption."""
+"""``Q`` of every process of a run, at pace 1; a writer that is stopped for longer breaks an assumption."""
 PHASES = (
     "plan",
     "create_shadow",
@@ -67,6 +67,12 @@ class Plan:
     back_from: int
     discard_after: str
     injections: tuple[Injection, ...]
+    pace: float = 1.0
+    """How many times as long everything may take as on a machine that has time for us; no fault depends on it."""
+
+    @property
+    def quarantine_s(self) -> float:
+        return QUARANTINE_S * self.pace
 
     def of(self, phase: str) -> list[Injection]:
         return [injection for injection in self.injections if injection.phase == phase]
@@ -158,7 +164,7 @@ FAULTS: Mapping[str, _Fault] = {
 }
 
 
-def plan_of(seed: int, ledger: str | None = None) -> Plan:
+def plan_of(seed: int, ledger: str | None = None, pace: float = 1.0) -> Plan:
     ledger = ledger or ("postgresql" if seed % 2 else "sqlite")
     road = ROADS[seed % len(ROADS)]
     rng = random.Random(seed)
@@ -169,7 +175,7 @@ def plan_of(seed: int, ledger: str | None = None) -> Plan:
         for phase in empty.phases
         for number, name in enumerate(_turn(seed, phase, ledger))
     ]
-    return Plan(seed, ledger, road, back_from, discard_after, tuple(injections))
+    return Plan(seed, ledger, road, back_from, discard_after, tuple(injections), pace)
 
 
 def _turn(seed: int, phase: str, ledger: str) -> list[str]:

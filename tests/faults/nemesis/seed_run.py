@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from tests.faults.nemesis import seed_world
 from tests.faults.nemesis.driver import Driver
 from tests.faults.nemesis.injecting import Nemesis
-from tests.faults.nemesis.plan import QUARANTINE_S, Plan
+from tests.faults.nemesis.plan import Plan
 from tests.faults.nemesis.records import phase_lines, write_json, write_lines
 from tests.faults.nemesis.seed_world import RECIPE, SeedWorld, patiently
 from tests.faults.nemesis.servers import Servers
@@ -36,7 +36,7 @@ _ITSELF = "vecferry itself failed"
 
 
 @contextmanager
-def run(plan: Plan, servers: Servers, out: Path, say: Callable[[str], None]) -> Iterator[Path]:
+def run(plan: Plan, servers: Servers, out: Path, say: Callable[[str], None], *, keep: bool = False) -> Iterator[Path]:
     """The seed's folder, for as long as its collections are still there to be looked at."""
     folder = out / f"seed-{plan.seed}"
     dropped: list[str] = []
@@ -46,7 +46,8 @@ def run(plan: Plan, servers: Servers, out: Path, say: Callable[[str], None]) -> 
             dropped = _write_seed(world, failure, stalls.longest_s)
         yield folder
     finally:
-        seed_world.drop_collections(servers, [f"Seed{plan.seed}", *dropped])
+        if not keep:
+            seed_world.drop_collections(servers, [f"Seed{plan.seed}", *dropped])
 
 
 def _driven(world: SeedWorld, say: Callable[[str], None]) -> str:
@@ -193,7 +194,8 @@ def _write_seed(world: SeedWorld, failure: str, longest_stall_s: float, *, ended
             "corpus": "corpus.jsonl",
             "histories": [path.name for path in world.histories],
             "models": world.models,
-            "quarantine_s": QUARANTINE_S,
+            "quarantine_s": plan.quarantine_s,
+            "pace": plan.pace,
             "ended": ended and not failure,
             "failure": failure,
             "longest_stall_s": round(longest_stall_s, 2),

@@ -13,7 +13,7 @@ from typing import Any
 import weaviate
 from openai import OpenAI
 
-from tests.faults.nemesis.links import GATES, KEY, TIMINGS, Links, linked
+from tests.faults.nemesis.links import GATES, KEY, Links, linked, timings
 from tests.faults.nemesis.plan import APPS, Plan
 from tests.faults.nemesis.servers import Servers
 from tests.faults.nemesis.supervised import Supervised, Supervisor
@@ -148,8 +148,8 @@ def made(plan: Plan, servers: Servers, folder: Path) -> Iterator[SeedWorld]:
     with ExitStack() as stack:
         stack.callback(servers.proxies.close_all)
         _filled(servers, documents, pin)
-        links = linked(servers, folder, ledger_url)
-        ports = connect_ports(_settings(links.direct))
+        links = linked(servers, folder, ledger_url, plan.pace)
+        ports = connect_ports(_settings(links.direct, plan.pace))
         stack.callback(close_ports, ports)
         supervisor = stack.enter_context(Supervisor())
         world = SeedWorld(plan, servers, folder, pin, ledger_url, links, documents, ports, supervisor)
@@ -183,14 +183,14 @@ def _filled(servers: Servers, documents: Documents, collection: str) -> None:
         fill(client, openai, documents, lambda done, total: None, collection)
 
 
-def _settings(direct: Any) -> Settings:
+def _settings(direct: Any, pace: float) -> Settings:
     return Settings(
         ledger_url=direct["VECFERRY_LEDGER_URL"],
         weaviate_url=direct["VECFERRY_WEAVIATE_URL"],
         weaviate_grpc=direct["VECFERRY_WEAVIATE_GRPC"],
         models=Path(direct["VECFERRY_MODELS"]),
         who="nemesis",
-        timings=Timings(**TIMINGS),
+        timings=Timings(**timings(pace)),
         gates=Gates(**GATES),  # type: ignore[arg-type]
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from contextlib import ExitStack
@@ -13,8 +14,8 @@ import httpx
 
 from tests.faults.nemesis.proxy import Proxies
 from tests.faults.nemesis.warm import WarmForks
-from tests.support.postgres import PostgresServer
 from vecferry.sandbox.corpus import BuiltCorpus, build
+from vecferry.sandbox.postgres_server import PostgresServer
 from vecferry.sandbox.processes import LOOPBACK, ChildProcess, free_ports
 from vecferry.sandbox.provider import Address
 from vecferry.sandbox.wait_until import wait_until
@@ -31,6 +32,7 @@ class Servers:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self._stack = ExitStack()
+        shutil.rmtree(folder, ignore_errors=True)
         self.corpus: BuiltCorpus = build(cache / f"corpus-{DOCUMENTS}-{QUERIES}", documents=DOCUMENTS, queries=QUERIES)
         self.weaviate = WeaviateServer(folder / "weaviate", log=folder / "weaviate.log")
         self.weaviate_turn, self.postgres_turn = threading.Lock(), threading.Lock()

@@ -105,7 +105,7 @@ def test_a_cut_resets_open_connections_and_new_ones(proxy: Proxy) -> None:
         proxy.strike("cut")
         with pytest.raises(ConnectionResetError):
             client.recv(1024)
-    with connected(proxy) as another, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connected(proxy) as another:
         another.recv(1024)
     assert proxy.lift() == {"cut_connections": 2}
     with connected(proxy) as client:
@@ -143,5 +143,5 @@ def test_a_server_that_is_away_looks_like_a_reset_and_is_found_again(server: Ech
         port = unused.getsockname()[1]
     with Proxies() as proxies:
         proxy = proxies.open("test", LOOPBACK, port)
-        with connected(proxy) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connected(proxy) as client:
             client.recv(1024)
