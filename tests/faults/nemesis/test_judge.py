@@ -72,6 +72,19 @@ def test_a_sound_run_has_zeros_and_says_what_they_rest_on(made: MadeUpSeed) -> N
     assert read_outcome(made.path) == outcome
 
 
+def test_what_was_planned_and_never_came_to_be_was_not_witnessed(made: MadeUpSeed) -> None:
+    done = made.injections[0]
+    made.seed["injections"] = [
+        {"id": done["id"], "fault": "kill_app", "phase": "backfill", "target": "app-0"},
+        {"id": "never", "fault": "lock_ledger", "phase": "retired", "target": "ledger"},
+    ]
+    assert [(one.fault, one.witnessed) for one in judged(made).injections] == [
+        ("kill_app", True),
+        ("proxy_cut", True),
+        ("lock_ledger", False),
+    ]
+
+
 # --- what is stored
 
 
