@@ -30,7 +30,7 @@ from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.membership import Membership
 from vecferry.router.operations import Operations
 from vecferry.router.writing import Writing
-from vecferry.steps import copying, discard, plan, readiness, retire, verify_parity
+from vecferry.steps import backfill, copying, discard, plan, readiness, retire, verify_parity
 from vecferry.steps.readiness import YES
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -199,6 +199,15 @@ def copiers_open_no_rows(patch: pytest.MonkeyPatch) -> None:
         return OwnedRows(rows, named["tenant"], Fence(clock, clock.monotonic() + timings.row_deadline_s))
 
     patch.setattr(copying, "open_rows", no_rows)
+
+
+def backfill_scans_live_alone(patch: pytest.MonkeyPatch) -> None:
+    """Rule 14: what an early adopter copied and an un-journaled delete then took from live."""
+
+    def of_live(store: Any, spec: Any, **where: Any) -> list[str]:
+        return store.keys(spec.live, **where)
+
+    patch.setattr(backfill, "keys_of_both", of_live)
 
 
 def parity_puts_what_is_not_indexed_again(patch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Ports
 from vecferry.steps import entrance, restored_ledger
+from vecferry.steps.both_sides import keys_of_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
 from vecferry.steps.sampling import tenants_of
@@ -110,9 +111,18 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 
 
 def _copy_page(ports: Ports, migration: Migration, chunk: Chunk, owner: str) -> Chunk:
-    """One page: keys by cursor, copied under rows, then the checkpoint under the claim."""
-    keys = ports.store.keys(
-        migration.spec.live, after=chunk.cursor or chunk.start, until=chunk.end, limit=PAGE, tenant=chunk.tenant
+    """One page: keys by cursor, copied under rows, then the checkpoint under the claim.
+
+    Of both sides: a router that had adopted dual-write already may have copied what one that had not then deleted in live,
+    without a row. Nobody else would look at that key before parity, which would raise it as an alarm.
+    """
+    keys = keys_of_both(
+        ports.store,
+        migration.spec,
+        after=chunk.cursor or chunk.start,
+        until=chunk.end,
+        limit=PAGE,
+        tenant=chunk.tenant,
     )
     done = copy_keys(ports, migration, keys, tenant=chunk.tenant, owner=owner, kind=RowKind.BACKFILL)
     chunk = replace(

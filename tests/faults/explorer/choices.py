@@ -15,6 +15,7 @@ PASSES = {
     "Q": TIMINGS.quarantine_s,
     "T_live": TIMINGS.row_deadline_s,
     "lease + Q": TIMINGS.lease_s + TIMINGS.quarantine_s,
+    "most of the idle lease": TIMINGS.idle_lease_s - 1.0,
     "idle lease + Q": TIMINGS.idle_lease_s + TIMINGS.quarantine_s,
 }
 Choice = tuple[str, str]
@@ -25,7 +26,8 @@ FAULTS = ("crash", "crash in flight", "time out", "time out in flight")
 
 @dataclass(frozen=True)
 class Bounds:
-    """How often a run may be disturbed. ``stops``: processes that are stopped while time passes and woken later."""
+    """How often a run may be disturbed. ``stops``: processes, or their polling alone, that are
+    stopped while time passes and woken later."""
 
     crashes: int = 3
     ghosts: int = 3
@@ -88,8 +90,9 @@ def others(engine: Engine, verb: str, bounds: Bounds, spent: Spent) -> list[str]
         return list(PASSES)
     if verb == "wake":
         return sorted(engine.stopped)
-    running = {a.process: None for a in engine.actors.values() if not a.ended and a.process != a.name}
-    return [process for process in running if process not in engine.stopped]
+    alive = [actor for actor in engine.actors.values() if not actor.ended and actor.process != actor.name]
+    found = dict.fromkeys(name for actor in alive for name in (actor.process, *((actor.name,) if actor.endless else ())))
+    return [name for name in found if name not in engine.stopped]
 
 
 def _faults_of(request: Request) -> Iterator[str]:

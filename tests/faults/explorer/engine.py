@@ -81,7 +81,7 @@ class Engine:
     # --- what a schedule can say
 
     def can_run(self, actor: Actor) -> bool:
-        if actor.ended or actor.process in self.stopped:
+        if actor.ended or actor.process in self.stopped or actor.name in self.stopped:
             return False
         at = actor.at
         return not isinstance(at, Wait) or at.until_s < inf or at.ready()

@@ -50,6 +50,21 @@ class Run:
         self.trace.append((choice, self.world.engine.actors[name].label if verb == "run" else ""))
         return True
 
+    def follow(self, entry: str) -> bool:
+        """One entry of a schedule; ``False`` if it is impossible here."""
+        if TO not in entry:
+            return self.apply(read(entry))
+        name, label = entry.split(TO)
+        actor = self.world.engine.actors.get(name)
+        for _ in range(_LONGEST_TO if actor is not None else 0):
+            if not self.apply(("run", name)):
+                return False
+            if actor.label == label:
+                return True
+            if actor.ended or (actor.waiting and self.world.engine.must_wait(actor)):
+                return False
+        return False
+
     def finish(self) -> str:
         """Settles and judges; what is broken, or nothing."""
         if not self.judge.broken:
@@ -98,26 +113,10 @@ def replay(scenario: Scenario, schedule: Sequence[str], *, strict: bool = True) 
         run = Run(scenario, works)
         try:
             for entry in schedule:
-                done = DOES in entry or (_run_to(run, *entry.split(TO)) if TO in entry else run.apply(read(entry)))
-                if not done and strict:
+                if DOES not in entry and not run.follow(entry) and strict:
                     raise ScheduleError(f"{entry!r} is impossible there")
                 if run.judge.broken:
                     break
             return run.outcome()
         finally:
             run.close()
-
-
-def _run_to(run: Run, name: str, label: str) -> bool:
-    """At least one step, then on until it is there, has ended or cannot go on."""
-    actor = run.world.engine.actors.get(name)
-    if actor is None:
-        return False
-    for _ in range(_LONGEST_TO):
-        if not run.apply(("run", name)):
-            return False
-        if actor.label == label:
-            return True
-        if actor.ended or (actor.waiting and run.world.engine.must_wait(actor)):
-            return False
-    return False

@@ -23,6 +23,7 @@ Works = Mapping[str, Sequence[str]]
 class Scenario:
     """``works`` is what applications do unless a random walk draws something else from ``menu``.
 
+    ``openings``: how a random walk may begin; who is named first there stands back afterwards.
     ``before_the_end`` comes before ghosts land and the janitor has its time, ``afterwards`` after all has been judged.
     """
 
@@ -34,6 +35,7 @@ class Scenario:
     menu: tuple[str, ...]
     bounds: Bounds = field(default_factory=Bounds)
     most_operations: int = 2
+    openings: tuple[tuple[str, ...], ...] = ((),)
     before_the_end: Callable[[World], object] = lambda world: None
     afterwards: Callable[[World], object] | None = None
 
@@ -218,6 +220,16 @@ SCENARIOS: dict[str, Scenario] = {
             _janitors,
             {"W0": ["put a"], "W1": ["put a"]},
             _OF_A,
+        ),
+        Scenario(
+            "paused-owner",
+            "an owner pauses at a write for longer than the janitor waits",
+            templates.copied,
+            _writers,
+            {"W0": ["put a"], "W1": ["put a"]},
+            _OF_A,
+            most_operations=1,
+            openings=tuple((f"W0 to {where}",) for where in ("put L", "put L done", "put_batch S", "close_rows ledger")),
         ),
         Scenario(
             "lying",

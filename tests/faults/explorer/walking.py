@@ -58,6 +58,12 @@ class Walker:
         self._turns: Counter[str] = Counter()
         self._current = ""
 
+    def open(self, run: Run, opening: tuple[str, ...]) -> None:
+        for entry in opening:
+            run.follow(entry)
+        if opening:
+            self._rank[opening[0].split()[0]] = -1.0
+
     def choose(self, run: Run) -> Choice | None:
         """``None`` when everybody has ended and nothing is on its way."""
         random, temper, engine = self._random, self._temper, run.world.engine
@@ -124,6 +130,7 @@ def walk(scenario: Scenario, seed: int) -> Outcome:
         run = Run(scenario, works_of(scenario, random))
         try:
             walker = Walker(random)
+            walker.open(run, random.choice(scenario.openings))
             for _ in range(_LONGEST):
                 choice = walker.choose(run)
                 if choice is None or run.judge.broken:

@@ -157,7 +157,7 @@ class World:
     def _poll(self) -> None:
         """The routing threads of the processes that are alive and not stopped."""
         for name, router in self.routers.items():
-            if name in self.engine.stopped or name in self.engine.dead:
+            if self.engine.dead.intersection({name}) or self.engine.stopped.intersection({name, f"{name}.poll"}):
                 continue
             try:
                 router.refresh()
