@@ -20,6 +20,7 @@ from vecferry.domain.shadow import differences
 from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
 from vecferry.steps import drift, restored_ledger
+from vecferry.steps.both_sides import keys_of_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
 from vecferry.steps.foreign_vectors import embed_again, refuse_to_mend_a_changed_model
@@ -124,7 +125,7 @@ def compare(
         copy_tenants(ports, migration)
     for tenant in tenants:
         after = ""
-        while page := _page_of_both(ports, migration, after, tenant):
+        while page := keys_of_both(ports.store, migration.spec, after=after, until=LAST, limit=_PAGE, tenant=tenant):
             _compare_page(ports, migration, page, tenant, result, repair=repair)
             after = page[-1]
             if progress is not None:
@@ -132,18 +133,6 @@ def compare(
     if not (repair and result.differences):  # else it is paid for once, in the pass after the repair
         _embed_again(ports, migration, result, sample, repair=repair)
     return result
-
-
-def _page_of_both(ports: Ports, migration: Migration, after: str, tenant: str | None) -> list[str]:
-    """The next keys of either side, in order; bounded by the side that reaches less far, so that none is skipped."""
-    spec = migration.spec
-    live, shadow = (
-        ports.store.keys(collection, after=after, until=LAST, limit=_PAGE, tenant=tenant)
-        for collection in (spec.live, spec.shadow)
-    )
-    ends = [keys[-1] for keys in (live, shadow) if len(keys) == _PAGE]
-    end = min(ends, default=LAST)
-    return sorted(key for key in {*live, *shadow} if key <= end)
 
 
 def _compare_page(

@@ -61,6 +61,9 @@ class Judge:
     def _equal(self, when: str) -> None:
         """Shadow = f(live) for every key."""
         spec = self._world.migration.spec
+        if spec.shadow not in self._world.raw_store.collections():
+            self.breaks(f"{when} the shadow is gone")
+            return
         keys = sorted({*self._keys(spec.live), *self._keys(spec.shadow)})
         live, shadow = (self._world.raw_store.read(c, keys) for c in (spec.live, spec.shadow))
         for key in keys:
