@@ -13,6 +13,7 @@ from vecferry.domain.stages import STAGES
 from vecferry.ports import Ports
 from vecferry.steps import discard, old_collection
 from vecferry.steps.backfill import PLANNED
+from vecferry.steps.routers import too_old
 
 
 def look(ports: Ports, pin_name: str) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def _pace(ports: Ports, migration: Migration, chunks: list[Chunk], done: int, to
     """Averaged since the chunks were first planned, pauses included; ``None`` when nothing is being copied."""
     running = migration.phase is Phase.DUAL_WRITING and any(chunk.state is ChunkState.OPEN for chunk in chunks)
     planned = next((e.at for e in ports.ledger.events(migration_id=migration.id) if e.what == PLANNED), None)
-    elapsed_s = (ports.clock.now() - planned).total_seconds() if planned and running else 0.0
+    elapsed_s = (ports.ledger.now() - planned).total_seconds() if planned and running else 0.0
     if elapsed_s <= 0 or not done:
         return {"rate_per_s": None, "eta_s": None}
     rate = done / elapsed_s
@@ -176,8 +177,9 @@ def _router(lease: Lease, now: datetime, version: int) -> dict[str, Any]:
         "where": lease.where,
         "acknowledged_version": lease.acknowledged_version,
         "up_to_date": lease.acknowledged_version >= version,
-        "alive": lease.expires_at > now,
-        "expires_in_s": round((lease.expires_at - now).total_seconds(), 1),
+        "alive": lease.ends_at > now,
+        "protocol_version": lease.protocol_version,
+        "expires_in_s": round((lease.ends_at - now).total_seconds(), 1),
     }
 
 
@@ -188,6 +190,9 @@ def _hints(ports: Ports, migration: Migration | None, found: dict[str, Any]) -> 
     hints += _shadows_left(ports, migration)
     if migration is None or migration.ended:
         return hints
+    for lease in too_old(ports, migration):
+        speaks = f"protocol {lease.protocol_version}, the migration {migration.protocol_version}"
+        hints.append(f"router {lease.router_id} at {lease.where} speaks {speaks}: it may only read; upgrade vecferry there")
     if migration.paused:
         hints.append(f"paused: {migration.paused}")
     journal = found["journal"]

@@ -1,4 +1,4 @@
-"""The ledger's time in SQL: PostgreSQL's own clock, or on SQLite (one host) the clock of the process.
+"""The ledger's time in SQL: PostgreSQL's own clock, or on SQLite (one host) the host's (host_clock.py).
 
 One clock for all leases and ages: machines that disagree about the time would disagree about who is expired.
 ``clock_timestamp()`` is PostgreSQL's name; on SQLite every connection gets a function of that name (engine.py).

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from vecferry.adapters.ledger import codec
 from vecferry.adapters.ledger.column_types import SQLITE_FORMAT
 from vecferry.adapters.ledger.database_url import WHERE, made_folder
+from vecferry.adapters.ledger.host_clock import HostClock
 from vecferry.errors import BadInput
 from vecferry.ports import Clock
 
@@ -86,12 +87,14 @@ def _sqlite(url: URL, clock: Clock) -> Engine:
         hide_parameters=True,
         json_serializer=codec.dumps,
     )
-    event.listen(engine, "connect", lambda connection, _record: _set_sqlite(connection, clock))
+    host_clock = HostClock(clock)
+    event.listen(engine, "connect", lambda connection, _record: _set_sqlite(connection, host_clock))
+    event.listen(engine, "checkout", lambda connection, _record, _proxy: host_clock.anchor(connection))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_sqlite(connection: sqlite3.Connection, clock: Clock) -> None:
+def _set_sqlite(connection: sqlite3.Connection, clock: HostClock) -> None:
     connection.isolation_level = None  # the driver's own BEGIN is deferred: two writers would fail in the middle
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
