@@ -78,10 +78,17 @@ class PostgresServer:
 
     def fresh_database(self) -> str:
         """Create an empty database and return its SQLAlchemy URL."""
+        return self._created("template1")
+
+    def copied_database(self, url: str) -> str:
+        """A copy of one that nobody is connected to."""
+        return self._created(str(sqlalchemy.make_url(url).database))
+
+    def _created(self, template: str) -> str:
         name = f"fresh_{next(self._numbers)}"
         engine = sqlalchemy.create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
-            connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+            connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         return self.url_of(name)
 
     def start(self) -> Self:

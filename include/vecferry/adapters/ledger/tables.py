@@ -136,6 +136,7 @@ journal = Table(
     Column("opened_at", UtcDateTime, nullable=False),
     CheckConstraint("kind IN ('write', 'backfill', 'parity')", name="journal_kind"),
     Index("journal_key", "migration_id", "tenant", "key"),
+    Index("journal_order", "migration_id", "id"),
     sqlite_autoincrement=True,
 )
 
