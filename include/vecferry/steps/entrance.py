@@ -3,6 +3,8 @@ protocol, and is live still what was planned?"""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from vecferry.domain.lifecycle import PROTOCOL_VERSION, Migration, Phase, understands
 from vecferry.errors import BadInput, NeedsPerson
 from vecferry.ports import Ports
@@ -44,14 +46,36 @@ def refuse_another_protocol(migration: Migration) -> None:
 
 
 def _refuse_without_a_younger_pass(ports: Ports, migration: Migration, stage: str) -> None:
-    """The rows of the lost time are lost: only parity knows which keys of the shadow are behind."""
-    word = restored.accepted(ports.ledger, migration.pin)
-    if word is None or stage not in _SERVING:
+    """Where writes may have gone without a row, only parity knows which keys of the shadow are behind."""
+    moments = _without_rows_until(ports, migration, stage)
+    if not moments:
         return
     passes = [e.at for e in ports.ledger.events(migration_id=migration.id) if e.what == verify_parity.CLEAN_PASS]
-    if not passes or max(passes) < word.at:
+    missed = [why for at, why in moments if not passes or max(passes) < at]
+    if missed:
         raise NeedsPerson(
-            "no clean parity pass is younger than the restore of the ledger",
+            f"no clean parity pass is younger than {missed[0]}",
             where=migration.id,
             next_action=f"Run: vecferry verify {migration.pin} --repair",
         )
+
+
+def _without_rows_until(ports: Ports, migration: Migration, stage: str) -> list[tuple[datetime, str]]:
+    """A restored ledger has lost rows; a dismissed router, if it lives after all, writes without them until its own lease and
+    Q are over."""
+    moments: list[tuple[datetime, str]] = []
+    word = restored.accepted(ports.ledger, migration.pin)
+    if word is not None and stage in _SERVING:
+        moments.append((word.at, "the restore of the ledger"))
+    if stage == "retire":
+        quarantine = timedelta(seconds=ports.timings.quarantine_s)
+        leases, _ = ports.ledger.leases(migration.pin)
+        dismissed = [lease for lease in leases if lease.dismissed_at is not None]
+        moments += [
+            (
+                one.expires_at + quarantine,
+                f"{one.expires_at + quarantine:%Y-%m-%d %H:%M:%S} UTC, when {one.router_id} can no longer live",
+            )
+            for one in dismissed
+        ]
+    return moments
