@@ -52,6 +52,10 @@ class BadInput(VecferryError):
     """The request can never succeed as it stands."""
 
 
+class ModelGone(BadInput):
+    """The provider does not know the model: it ended, or the name was never right."""
+
+
 class NotWritten(VecferryError):
     """The write certainly did not happen and will not happen later."""
 

@@ -302,6 +302,10 @@ class MigrationLedger(Protocol):
         left as it is."""
 
     def set_paused(self, migration_id: str, reason: str | None, *, who: str) -> None: ...
+    def set_live_model_gone(self, migration_id: str, gone: bool, *, who: str, why: str) -> None:
+        """With its event; nothing if it is so already. While it is, no move rolls back (``NeedsPerson``). Raises ``Conflict``
+        once the migration has ended."""
+
     def save_plan(self, migration_id: str, plan: Mapping[str, Any]) -> None: ...
 
     # retire (protocol.md, the freeze)

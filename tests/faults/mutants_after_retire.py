@@ -1,11 +1,15 @@
-"""The deletion of the old collection with one rule dropped."""
+"""The old collection after the flip, and the old model that dies before it, each with one rule dropped."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from vecferry.adapters.ledger import routing_rules
+from vecferry.domain import routing
+from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import barrier
 from vecferry.errors import Retryable
 from vecferry.steps import drop_old
@@ -34,3 +38,18 @@ def nobody_asks_about_auto_schema(patch: pytest.MonkeyPatch) -> None:
 
 def whatever_has_the_name_is_the_old_one(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(drop_old, "is_signed", lambda *given: True)
+
+
+def a_gone_model_may_be_gone_back_to(patch: pytest.MonkeyPatch) -> None:
+    """If the old model dies before retire: the ledger does not look at the flag."""
+    check_move = routing_rules.check_move
+
+    def forgetful(given: Migration, stored: Migration, to: Phase) -> None:
+        check_move(given, replace(stored, options={}), to)
+
+    patch.setattr(routing_rules, "check_move", forgetful)
+
+
+def any_shadow_stands_in(patch: pytest.MonkeyPatch) -> None:
+    """If the old model dies before retire: whatever is known of the shadow."""
+    patch.setattr(routing, "_PROVEN", frozenset(Phase))

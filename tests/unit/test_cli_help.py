@@ -21,6 +21,8 @@ VERBS = {
     "reopen": ["Nope", "--why", "x"],
     "discard": ["Nope", "--why", "x"],
     "drop-old": ["Nope"],
+    "live-model-gone": ["Nope", "--why", "x"],
+    "force-100": ["Nope", "--why", "x"],
     "verify": ["Nope"],
     "accept": ["Nope", "backfill", "--why", "x"],
     "janitor": ["Nope"],

@@ -14,9 +14,11 @@ from vecferry.cli import (
     discard,
     doctor,
     drop_old,
+    force_100,
     golden_import,
     janitor,
     ledger_upgrade,
+    live_model_gone,
     models,
     notices,
     pause,
@@ -73,7 +75,7 @@ for _panel, _verbs in {
     "Look": {"status": status, "report": report, "doctor": doctor, "routers": routers, "models": models, "notices": notices},
     "Prepare": {"pin": pin, "plan": plan},
     "Move": {"step": step, "verify": verify, "accept": accept, "pause": pause, "unpause": unpause, "janitor": janitor},
-    "Finish": {"drop-old": drop_old},
+    "Finish": {"drop-old": drop_old, "live-model-gone": live_model_gone, "force-100": force_100},
     "Go back": {"rollback": rollback, "reopen": reopen, "discard": discard},
 }.items():
     for _name, _verb in _verbs.items():

@@ -16,20 +16,25 @@ from vecferry.cli.finding import active_or_newest
 from vecferry.cli.options import AsJson, PinName, Who, Why
 from vecferry.cli.waiting_for import wait_for
 from vecferry.cli.who import person
+from vecferry.errors import BadInput
 
 if TYPE_CHECKING:
     from vecferry.ports import Ports
 
+_BY_HAND = "rolled back by hand"
 EXAMPLES = ("vecferry rollback Docs --why 'support reports wrong answers'",)
 
 
 def run(
     ctx: typer.Context,
     pin: PinName,
-    why: Why = "rolled back by hand",
+    why: Why = _BY_HAND,
     timeout: Annotated[
         float | None, typer.Option(metavar="S", help="Seconds to wait for the routers; as long as a lease lives.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", metavar="", help="Though the old model was declared gone: it answers again.")
+    ] = False,
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
@@ -37,17 +42,19 @@ def run(
 
     One write to the ledger. Writes still go to both collections, so that `vecferry reopen` can take it up again.
     """
+    if force and why == _BY_HAND:
+        raise BadInput("--force needs a reason", where=pin, next_action="Give --why.")
     with ports_of(ctx) as ports:
-        done = _roll_back(ports, pin, person(who), why, timeout)
+        done = _roll_back(ports, pin, person(who), why, timeout, force=force)
     answer(done, as_json, lambda console: _show(console, done))
 
 
-def _roll_back(ports: Ports, pin: str, who: str, why: str, timeout_s: float | None) -> dict[str, Any]:
+def _roll_back(ports: Ports, pin: str, who: str, why: str, timeout_s: float | None, *, force: bool) -> dict[str, Any]:
     from vecferry.steps import roll_back as step
 
     migration = active_or_newest(ports, pin)
     started = ports.clock.monotonic()
-    done = step.act(ports, migration.id, who=who, why=why)
+    done = step.act(ports, migration.id, who=who, why=why, force=force)
     written = f"the rollback is written (routing version {done['version']}); routers take it up by themselves"
     if done["from_percent"]:
         longest_s = ports.timings.lease_s + ports.timings.quarantine_s + ports.timings.poll_s

@@ -19,6 +19,10 @@ RELEASES_APART = 1
 KNOWN_HASH_VERSIONS = frozenset({HASH_VERSION})
 
 
+LIVE_MODEL_GONE = "live_model_gone"
+"""The option that says that the old model answers no more: live takes objects without a vector, and nothing leads back."""
+
+
 class Phase(StrEnum):
     PLANNED = "planned"
     SHADOW_CREATED = "shadow_created"
@@ -79,6 +83,10 @@ class Migration:
     @property
     def ended(self) -> bool:
         return self.phase in ENDED
+
+    @property
+    def live_model_gone(self) -> bool:
+        return bool(self.options.get(LIVE_MODEL_GONE))
 
 
 def understands(speaks: int, migration: Migration) -> bool:

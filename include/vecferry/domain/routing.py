@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from vecferry.domain.lifecycle import Migration
+from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.pins import Pin
 from vecferry.domain.spaces import EmbeddingSpace
 
@@ -120,6 +120,23 @@ def decide(snapshot: Snapshot, key: str, *, aside: str = "", behind_s: float, be
         return _because(live, "percent")
     spec = migration.spec
     return Route(spec.shadow, spec.space, Arm.SHADOW, "percent", routing.version)
+
+
+_PROVEN = frozenset({Phase.VALIDATED, Phase.SERVING})
+
+
+def stand_in(snapshot: Snapshot, asked: Route, *, aside: str = "") -> Route | None:
+    """The shadow, for a query of live whose model is dead: where parity and golden set have passed, and nobody went back.
+
+    A router that takes no part (``aside``) may not know of a rollback; of one that is past its lease only, and knows the live
+    model to be gone for good, it is known that there was none.
+    """
+    migration = snapshot.migration
+    if migration is None or not snapshot.copying or migration.phase not in _PROVEN:
+        return None
+    if aside and not (aside == "lease_expired" and migration.live_model_gone):
+        return None
+    return Route(migration.spec.shadow, migration.spec.space, Arm.SHADOW, "live_model_gone", asked.version)
 
 
 def _because(route: Route, reason: str) -> Route:

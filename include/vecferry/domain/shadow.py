@@ -28,6 +28,8 @@ OverlongPolicy = Literal["truncate", "skip", "fail"]
 NO_TEXT = "no-text"
 TOO_LONG = "too-long"
 REFUSED = "refused"
+MODEL_GONE = "live-model-gone"
+"""On objects of a stamped live collection that were written after its model had ended."""
 
 
 @dataclass(frozen=True)

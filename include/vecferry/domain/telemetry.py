@@ -24,7 +24,7 @@ def latency_bucket(latency_ms: float) -> int:
 class Observation:
     """Counts of the queries that one router answered under one routing version, by the arm that was *asked*.
 
-    ``served`` counts those that this arm itself answered; ``fallbacks`` those that live answered for the shadow; ``errors``
+    ``served`` counts those that this arm itself answered; ``fallbacks`` those that the other one answered; ``errors``
     those that nobody answered; ``empty`` answers without a hit; ``useful`` and ``useless`` are the users' own feedback on what
     this arm served. ``latency`` is a histogram over ``LATENCY_EDGES_MS``.
     """

@@ -34,6 +34,12 @@ class WriteOperation:
     def pin(self) -> Pin:
         return self.snapshot.pin
 
+    @property
+    def live_model_gone(self) -> bool:
+        """Whether live takes objects without a vector."""
+        migration = self.snapshot.migration
+        return migration is not None and migration.live_model_gone
+
 
 @dataclass
 class Sending:

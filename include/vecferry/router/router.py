@@ -93,7 +93,7 @@ class Router:
 
     def route(self, key: str) -> Route:
         """Where ``key`` would be served now, and why; no I/O."""
-        return self._searching.route(key)[1]
+        return self._searching.served_by(key)
 
     def feedback(self, query_id: str, *, useful: bool) -> bool:
         """Whether the answer helped; counted for its arm. ``False`` if the query is no longer known here."""

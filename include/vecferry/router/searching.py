@@ -11,9 +11,9 @@ from typing import Any
 
 from vecferry.domain.objects import STAMPS, Vector
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Arm, Route, Snapshot, decide
+from vecferry.domain.routing import Arm, Route, Snapshot, decide, stand_in
 from vecferry.domain.timing import Timings
-from vecferry.errors import BadInput, Retryable, VecferryError
+from vecferry.errors import BadInput, ModelGone, Retryable, VecferryError
 from vecferry.ports import Clock, Embedders, SearchQuery, VectorStore
 from vecferry.router.breaker import Breaker
 from vecferry.router.counts import Counts
@@ -101,18 +101,18 @@ class Searching:
             return snapshot, _live(snapshot, "shadow_failing")
         return snapshot, route
 
+    def served_by(self, key: str) -> Route:
+        """As ``route``, and what stands in for live where its model is gone."""
+        return self._in_its_stead(*self.route(key))
+
     def search(self, text: str, *, key: str, limit: int, filters: Any, tenant: str | None, timeout_s: float) -> SearchHits:
         if not text.strip():
             raise BadInput("the query is empty", where="search", next_action="Give some text.")
         snapshot, asked = self._standing_route(key)
         question = _Question(text, limit, filters, tenant)
         started = self._clock.monotonic()
-        route = asked
         try:
-            if asked.arm is Arm.SHADOW and asked.reason != _MOVED:
-                found, route = self._shadow_or_live(snapshot, asked, question, timeout_s)
-            else:
-                found = self._ask(snapshot, asked, question, timeout_s)
+            found, route = self._answer(snapshot, asked, question, timeout_s)
         except VecferryError:
             self._counts.failed(asked.version, asked.arm)
             raise
@@ -124,6 +124,7 @@ class Searching:
     def arm(self, key: str, *, tenant: str | None, timeout_s: float) -> Iterator[ArmHandle]:
         """The application's own queries on one arm. A failure on the shadow counts, and rests it for everybody's sake."""
         snapshot, route = self._standing_route(key)
+        route = self._in_its_stead(snapshot, route)
         embedder = self._embedder(snapshot, route)
         started = self._clock.monotonic()
         handle = ArmHandle(
@@ -176,6 +177,32 @@ class Searching:
             )
         return snapshot, Route(gone.collection, migration.spec.space, Arm.SHADOW, _MOVED, route.version)
 
+    def _answer(self, snapshot: Snapshot, asked: Route, question: _Question, timeout_s: float) -> tuple[list[Hit], Route]:
+        if asked.arm is Arm.LIVE:
+            return self._live_or_stand_in(snapshot, asked, question, timeout_s)
+        if asked.reason == _MOVED:
+            return self._ask(snapshot, asked, question, timeout_s), asked
+        return self._shadow_or_live(snapshot, asked, question, timeout_s)
+
+    def _in_its_stead(self, snapshot: Snapshot, route: Route) -> Route:
+        """The shadow for live, where live's model is declared gone."""
+        gone = route.arm is Arm.LIVE and snapshot.migration is not None and snapshot.migration.live_model_gone
+        return (stand_in(snapshot, route, aside=self._membership.aside) if gone else None) or route
+
+    def _live_or_stand_in(
+        self, snapshot: Snapshot, asked: Route, question: _Question, timeout_s: float
+    ) -> tuple[list[Hit], Route]:
+        """Live's model may be dead, declared or not: then the shadow answers, once it is proven as good."""
+        deadline = self._clock.monotonic() + timeout_s
+        route = self._in_its_stead(snapshot, asked)
+        try:
+            return self._ask(snapshot, route, question, timeout_s), route
+        except ModelGone as error:
+            instead = stand_in(snapshot, asked, aside=self._membership.aside)
+            if route is not asked or instead is None:
+                raise _model_gone(snapshot, error) from error
+            return self._ask(snapshot, instead, question, deadline - self._clock.monotonic()), instead
+
     def _shadow_or_live(
         self, snapshot: Snapshot, asked: Route, question: _Question, timeout_s: float
     ) -> tuple[list[Hit], Route]:
@@ -188,7 +215,13 @@ class Searching:
             found = self._ask(snapshot, asked, question, timeout_s * _SHADOW_SHARE)
         except Exception as error:
             live = _live(snapshot, f"shadow_failed: {type(error).__name__}")
-            found = self._ask(snapshot, live, question, deadline - self._clock.monotonic())
+            try:
+                found = self._ask(snapshot, live, question, deadline - self._clock.monotonic())
+            except ModelGone:  # what failed first is what there is to mend
+                self._breaker.failed()
+                raise Retryable(
+                    f"the shadow failed ({error}), and the live model is gone", where=asked.collection, next_action="Try again."
+                ) from error
             self._breaker.failed()
             return found, live
         self._breaker.succeeded()
@@ -227,6 +260,18 @@ class Searching:
 def _live(snapshot: Snapshot, reason: str) -> Route:
     pin: Pin = snapshot.pin
     return Route(pin.collection, pin.space, Arm.LIVE, reason, snapshot.routing.version)
+
+
+def _model_gone(snapshot: Snapshot, error: ModelGone) -> ModelGone:
+    migration = snapshot.migration
+    if migration is None:
+        return error
+    return ModelGone(
+        error.what,
+        where=error.where,
+        next_action=f"{migration.spec.space.id} answers once it is validated and nobody has gone back; this migration is "
+        f"{migration.phase.replace('_', ' ')}. vecferry status {migration.pin} shows what comes next.",
+    )
 
 
 def _vector_name(snapshot: Snapshot, route: Route) -> str:

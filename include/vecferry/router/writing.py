@@ -9,9 +9,9 @@ from typing import Any
 
 from vecferry.domain.objects import STAMP_AT, STAMP_SKIPPED, StoredObject, Vector, canonical_json
 from vecferry.domain.pins import Pin
-from vecferry.domain.shadow import stamps
+from vecferry.domain.shadow import MODEL_GONE, stamps
 from vecferry.domain.timing import Timings
-from vecferry.errors import BadInput, NotFound, NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
+from vecferry.errors import BadInput, ModelGone, NotFound, NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
 from vecferry.ports import Clock, Embedders, Purpose, Refused, VectorStore
 from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.results import Receipt
@@ -26,6 +26,7 @@ from vecferry.router.validation import (
 )
 
 Item = tuple[str, Mapping[str, Any]]
+Vectors = dict[str, Vector]
 _MAX_REREADS = 5
 
 
@@ -68,7 +69,7 @@ class Writing:
     ) -> Receipt:
         key, tenant = checked_uuid(uuid), checked_tenant(tenant)
         with self._dual.operation(timeout_s) as operation:
-            obj = self._complete(operation.pin, key, properties, vector, tenant, timeout_s)
+            obj = self._complete(operation, key, properties, vector, tenant, timeout_s)
             with self._dual.sending(operation, [key], tenant) as sending:
                 self._store.put(operation.pin.collection, obj, timeout_s=self._send_s(timeout_s))
             return _receipt([key], operation, sending)
@@ -78,7 +79,7 @@ class Writing:
         keys, properties = checked_items(items)
         try:
             with self._dual.operation(timeout_s) as operation:
-                objects = self._complete_many(operation.pin, keys, properties, tenant, timeout_s)
+                objects = self._complete_many(operation, keys, properties, tenant, timeout_s)
                 receipt = self._send_many(operation, objects, tenant, timeout_s)
                 if receipt.unknown:
                     raise _PartlyUnknown(receipt)
@@ -104,9 +105,9 @@ class Writing:
             changes = checked_properties(pin, key, properties, complete=False)
             current = self._read_one(pin, key, tenant)
             checked_merge(pin, key, current.properties, {**current.properties, **changes})
-            merge = self._merge_of(pin, current, changes, timeout_s)
+            merge = self._merge_of(operation, current, changes, timeout_s)
             with self._dual.sending(operation, [key], tenant) as sending:
-                self._merge_until_it_fits(pin, merge, sending, timeout_s)
+                self._merge_until_it_fits(operation, merge, sending, timeout_s)
             return _receipt([key], operation, sending)
 
     def delete(self, uuid: str, *, tenant: str | None, timeout_s: float) -> Receipt:
@@ -141,11 +142,11 @@ class Writing:
                 yield self._store.native(pin.collection, tenant=tenant)
                 sending.fence.check()
                 with _written_before():
-                    self._re_embed(pin, before, keys, tenant, timeout_s)
+                    self._re_embed(operation, before, keys, tenant, timeout_s)
 
-    def _merge_until_it_fits(self, pin: Pin, merge: _Merge, sending: Sending, timeout_s: float) -> None:
+    def _merge_until_it_fits(self, operation: WriteOperation, merge: _Merge, sending: Sending, timeout_s: float) -> None:
         """A vector belongs to the text that stands beside it: two merges of different properties may cross."""
-        key, tenant = merge.obj.uuid, merge.obj.tenant
+        pin, key, tenant = operation.pin, merge.obj.uuid, merge.obj.tenant
         if not self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s)):
             raise _no_such(pin, key)
         with _written_before():
@@ -154,7 +155,7 @@ class Writing:
                 now = self._read_one(pin, key, tenant)
                 if pin.recipe.text_of(now.properties) == merge.text:
                     return
-                merge = self._merge_of(pin, now, {}, timeout_s, embed=True)  # not the changes: a newer write may stand
+                merge = self._merge_of(operation, now, {}, timeout_s, embed=True)  # not the changes: a newer write may stand
                 self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s))
             raise UnknownOutcome("other writers change this object all the time", where=key, next_action="Write it again.")
 
@@ -162,30 +163,33 @@ class Writing:
 
     def _complete(
         self,
-        pin: Pin,
+        operation: WriteOperation,
         key: str,
         properties: Mapping[str, Any],
         vector: Sequence[float] | None,
         tenant: str | None,
         timeout_s: float,
     ) -> StoredObject:
+        pin = operation.pin
         checked = checked_properties(pin, key, properties, complete=True)
-        found = checked_vector(pin, key, vector) if vector is not None else None
-        if found is None:
-            (found,) = self._embed(pin, [checked], timeout_s)
-        return self._stamped(pin, StoredObject(key, checked, {pin.vector_name: found}, tenant))
+        if vector is not None:
+            vectors: Vectors = {pin.vector_name: checked_vector(pin, key, vector)}
+        else:
+            (vectors,) = self._embed(operation, [checked], timeout_s)
+        return self._stamped(pin, StoredObject(key, checked, vectors, tenant))
 
     def _complete_many(
         self,
-        pin: Pin,
+        operation: WriteOperation,
         keys: Sequence[str],
         properties: Sequence[Mapping[str, Any]],
         tenant: str | None,
         timeout_s: float,
     ) -> list[StoredObject]:
+        pin = operation.pin
         checked = [checked_properties(pin, key, p, complete=True) for key, p in zip(keys, properties, strict=True)]
-        vectors = self._embed(pin, checked, timeout_s)
-        objects = (StoredObject(key, p, {pin.vector_name: v}, tenant) for key, p, v in zip(keys, checked, vectors, strict=True))
+        vectors = self._embed(operation, checked, timeout_s)
+        objects = (StoredObject(key, p, v, tenant) for key, p, v in zip(keys, checked, vectors, strict=True))
         return [self._stamped(pin, obj) for obj in objects]
 
     def _read_one(self, pin: Pin, key: str, tenant: str | None) -> StoredObject:
@@ -195,30 +199,52 @@ class Writing:
         return found
 
     def _merge_of(
-        self, pin: Pin, current: StoredObject, changes: Mapping[str, Any], timeout_s: float, *, embed: bool = False
+        self,
+        operation: WriteOperation,
+        current: StoredObject,
+        changes: Mapping[str, Any],
+        timeout_s: float,
+        *,
+        embed: bool = False,
     ) -> _Merge:
-        """The changes, with a vector only where the text changes: one that was read could be older than the text by now."""
+        """The changes, with a vector only where the text changes: one that was read could be older than the text by now.
+
+        A merge cannot take a vector away, so where the live model is gone the old one stays beside the new text, and the stamp
+        says so.
+        """
+        pin = operation.pin
         after = {**current.properties, **changes}
         text = pin.recipe.text_of(after)
-        vectors: dict[str, Vector] = {}
+        vectors: Vectors = {}
         changed = text != pin.recipe.text_of(current.properties) or pin.vector_name not in current.vectors
         if text is not None and (changed or embed):
-            (vectors[pin.vector_name],) = self._embed(pin, [after], timeout_s)
-        stamps = self._stamps(pin, StoredObject(current.uuid, after, {**current.vectors, **vectors}))
+            (vectors,) = self._embed(operation, [after], timeout_s)
+            skipped = "" if vectors else MODEL_GONE
+        else:
+            skipped = current.stamp(STAMP_SKIPPED) or ""
+        stamps = self._stamps(pin, StoredObject(current.uuid, after, {**current.vectors, **vectors}), skipped)
         return _Merge(StoredObject(current.uuid, {**changes, **stamps}, vectors, current.tenant), text)
 
     def _stamped(self, pin: Pin, obj: StoredObject) -> StoredObject:
-        return replace(obj, properties={**obj.properties, **self._stamps(pin, obj)})
+        skipped = "" if pin.vector_name in obj.vectors else MODEL_GONE
+        return replace(obj, properties={**obj.properties, **self._stamps(pin, obj, skipped)})
 
-    def _stamps(self, pin: Pin, obj: StoredObject) -> dict[str, str]:
+    def _stamps(self, pin: Pin, obj: StoredObject, skipped: str) -> dict[str, str]:
         """A collection that was a shadow once keeps saying what is in it."""
         if not pin.stamped:
             return {}
         carried = tuple(sorted(name for name in obj.vectors if name != pin.vector_name))
-        return stamps(pin.space, pin.recipe, obj, carried=carried, at=self._clock.now()) | {STAMP_SKIPPED: ""}
+        return stamps(pin.space, pin.recipe, obj, carried=carried, at=self._clock.now()) | {STAMP_SKIPPED: skipped}
 
-    def _embed(self, pin: Pin, properties: Sequence[Mapping[str, Any]], timeout_s: float) -> list[tuple[float, ...]]:
-        """With the live model; nothing has been written yet, so a failure is ``NotWritten``."""
+    def _embed(self, operation: WriteOperation, properties: Sequence[Mapping[str, Any]], timeout_s: float) -> list[Vectors]:
+        """With the live model, by vector name; nothing has been written yet, so a failure is ``NotWritten``.
+
+        None where that model is declared gone: live stays the authority for the content, and the shadow gets its vector from
+        the text, by the new model.
+        """
+        pin = operation.pin
+        if operation.live_model_gone:
+            return [{} for _ in properties]
         embedder = self._embedders.of(pin.space, pin=pin)
         texts = [embedder.truncate(pin.recipe.text_of(p) or "") for p in properties]
         try:
@@ -229,22 +255,34 @@ class Writing:
                 where=pin.name,
                 next_action=error.next_action or "Try again.",
             ) from error
+        except ModelGone as error:
+            raise NotWritten(
+                f"the text could not be embedded ({error.what})", where=pin.name, next_action=_if_gone(operation, error)
+            ) from error
         refused = [v.reason for v in answer.vectors if isinstance(v, Refused)]
         if refused:
             raise BadInput(f"{pin.space.id} refuses the text: {refused[0]}", where=pin.name, next_action="Change the text.")
-        return [v for v in answer.vectors if not isinstance(v, Refused)]
+        return [{pin.vector_name: v} for v in answer.vectors if not isinstance(v, Refused)]
 
     def _re_embed(
-        self, pin: Pin, before: Mapping[str, StoredObject], keys: Sequence[str], tenant: str | None, timeout_s: float
+        self,
+        operation: WriteOperation,
+        before: Mapping[str, StoredObject],
+        keys: Sequence[str],
+        tenant: str | None,
+        timeout_s: float,
     ) -> None:
         """Objects whose text the block changed without bringing a new vector."""
+        pin = operation.pin
+        if operation.live_model_gone:
+            return
         after = self._store.read(pin.collection, keys, tenant=tenant)
         changed = [obj for key, obj in after.items() if _needs_vector(pin, before.get(key), obj)]
         if not changed:
             return
-        vectors = self._embed(pin, [obj.properties for obj in changed], timeout_s)
-        for obj, vector in zip(changed, vectors, strict=True):
-            mended = replace(obj, properties={}, vectors={**obj.vectors, pin.vector_name: vector})
+        vectors = self._embed(operation, [obj.properties for obj in changed], timeout_s)
+        for obj, embedded in zip(changed, vectors, strict=True):
+            mended = replace(obj, properties={}, vectors={**obj.vectors, **embedded})
             self._store.merge(pin.collection, mended, timeout_s=self._send_s(timeout_s))
 
     # --- acknowledging --------------------------------------------------------------------------------------------------
@@ -286,6 +324,12 @@ def _written_before() -> Iterator[None]:
 
 def _receipt(keys: Sequence[str], operation: WriteOperation, sending: Sending) -> Receipt:
     return Receipt(tuple(keys), operation.snapshot.routing.version, progress=sending.progress)
+
+
+def _if_gone(operation: WriteOperation, error: ModelGone) -> str:
+    if operation.snapshot.migration is None:
+        return error.next_action
+    return f"If the old model has ended, say so, and writes go on: vecferry live-model-gone {operation.pin.name} --why …"
 
 
 def _no_such(pin: Pin, key: str) -> NotFound:

@@ -9,19 +9,25 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import Arm, Mode, Routing, bucket_of
 from vecferry.domain.stages import BY_NAME
 from vecferry.domain.telemetry import Observation, total
-from vecferry.domain.verdicts import Verdict
+from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.ports import Ports
+from vecferry.steps import force_100
+from vecferry.steps.model_end import refuse_a_soak_past_the_end
 from vecferry.steps.readiness import YES, Ready, acknowledged
 from vecferry.steps.standing import has_work, refuse_if_paused
 
 
 def act(ports: Ports, migration_id: str, stage: str) -> dict[str, Any]:
-    """The next routing version; never lowers a percent, never leaves a rollback."""
+    """The next routing version; never lowers a percent, never leaves a rollback.
+
+    Refused where the old model would end before the soak does: a percent is served on trial, and a trial needs a way back.
+    """
     migration = ports.ledger.migration(migration_id)
     percent = BY_NAME[stage].percent
     assert percent is not None
     if has_work(stage, migration):
         refuse_if_paused(migration)
+        refuse_a_soak_past_the_end(ports, migration, stage)
         migration = ports.ledger.move(
             migration,
             Phase.SERVING,
@@ -56,6 +62,8 @@ def judge(ports: Ports, migration_id: str, stage: str) -> Verdict:
     migration = ports.ledger.migration(migration_id)
     percent = BY_NAME[stage].percent or 0
     routing = routing_of(ports, migration, stage)
+    if force_100.was_passed_over(ports, migration, stage):
+        return Verdict(stage, Outcome.NO_DATA, "passed over: 100% was forced", {})
     seen = observed(ports, migration, routing) if routing else {}
     rows = ports.ledger.measurements(migration_id, stage)
     differences = [row["difference"] for row in rows] or None

@@ -21,6 +21,7 @@ from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
 from vecferry.steps.asking import golden_of
 from vecferry.steps.fingerprint import take
+from vecferry.steps.model_end import percents_past_the_end
 from vecferry.steps.readiness import YES, Ready
 from vecferry.steps.sampling import count_all, spread_keys, tenants_of
 
@@ -73,7 +74,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     figures = _estimate(ports, pin, card, request, objects, sample, counted)
     return (
         figures.as_dict()
-        | _judging(ports, request, figures)
+        | _judging(ports, request, figures, _ending(ports, pin, request, figures))
         | {
             "pin": pin.name,
             "collection": pin.collection,
@@ -96,7 +97,11 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     )
 
 
-def _judging(ports: Ports, request: MigrationRequest, figures: Estimate) -> dict[str, Any]:
+def _ending(ports: Ports, pin: Pin, request: MigrationRequest, figures: Estimate) -> list[str]:
+    return percents_past_the_end(ports, pin, request, hours_before=figures.total_hours - figures.soak_hours)
+
+
+def _judging(ports: Ports, request: MigrationRequest, figures: Estimate, ending: list[str]) -> dict[str, Any]:
     """The margin that the verdict will be given at, and whether the golden set is large enough for it."""
     margin = request.margin or ports.gates.margin
     missing = queries_missing(
@@ -107,7 +112,7 @@ def _judging(ports: Ports, request: MigrationRequest, figures: Estimate) -> dict
         confidence=ports.gates.confidence,
     )
     warning = margin_warning(figures.golden_queries, margin, missing)
-    return {"margin": margin, "golden_queries_missing": missing, "warnings": [warning] if warning else []}
+    return {"margin": margin, "golden_queries_missing": missing, "warnings": [*ending, *([warning] if warning else [])]}
 
 
 def _graded(ports: Ports, pin: Pin) -> int:

@@ -22,7 +22,8 @@ def replay(ports: Ports, migration: Migration, stage: str) -> int:
     Only while the shadow serves; afterwards what was measured then stands.
     """
     if (
-        migration.phase is not Phase.SERVING
+        migration.live_model_gone
+        or migration.phase is not Phase.SERVING
         or migration.percent != BY_NAME[stage].percent
         or not ports.ledger.golden(migration.pin)
     ):

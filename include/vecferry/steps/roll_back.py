@@ -11,8 +11,14 @@ from vecferry.ports import Ports
 from vecferry.steps.readiness import Ready, acknowledged
 
 
-def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any]:
-    """Idempotent. Nothing to undo before the first percent; impossible after ``retire``, and said so."""
+def act(ports: Ports, migration_id: str, *, who: str, why: str, force: bool = False) -> dict[str, Any]:
+    """Idempotent. Nothing to undo before the first percent; impossible after ``retire``, and said so.
+
+    Refused where the old model was declared gone. ``force`` takes that back, at a person's word that it answers again: what
+    was written meanwhile has no vector in live, and its searches miss it.
+    """
+    if force and ports.ledger.migration(migration_id).live_model_gone:
+        ports.ledger.set_live_model_gone(migration_id, False, who=who, why=why)
     while True:
         migration = ports.ledger.migration(migration_id)
         if migration.phase is not Phase.SERVING:

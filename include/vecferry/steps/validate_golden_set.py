@@ -21,6 +21,9 @@ def act(ports: Ports, migration_id: str, progress: Progress | None = None) -> di
     if not has_work(STAGE, migration):
         return {"measured": len(ports.ledger.measurements(migration_id, STAGE))}
     refuse_if_paused(migration)
+    if migration.live_model_gone:  # there is nothing to compare with: NO_DATA, which a person may accept
+        ports.ledger.save_measurements(migration_id, STAGE, [])
+        return {"measured": 0}
     pin, spec = ports.ledger.pin(migration.pin), migration.spec
     golden = golden_of(ports, pin.name)
     old = ask_all(golden.queries, ask_arm(ports, pin, spec.live, migration.from_space, migration_id=None), progress)
@@ -33,6 +36,8 @@ def act(ports: Ports, migration_id: str, progress: Progress | None = None) -> di
 def ready(ports: Ports, migration_id: str) -> Ready:
     """Enough judged queries were measured on both arms for a verdict at all."""
     migration = ports.ledger.migration(migration_id)
+    if migration.live_model_gone:
+        return YES
     wanted = len(golden_of(ports, migration.pin).graded)
     rows = ports.ledger.measurements(migration_id, STAGE)
     return YES if len(rows) == 2 * wanted else Ready(False, f"{2 * wanted} measurements; there are {len(rows)}")

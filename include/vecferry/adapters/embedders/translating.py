@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from vecferry.adapters.embedders.api import MaybeBilled, Rejected
 from vecferry.adapters.embedders.credentials import Credential
-from vecferry.errors import BadInput, Paused, Retryable
+from vecferry.errors import BadInput, ModelGone, Paused, Retryable
 
 _NO_MODEL_CODES = {"model_not_found", "invalid_model", "unknown_model"}
 _QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
@@ -138,8 +138,8 @@ def _quota(failure: Failure, place: Place) -> Paused:
     )
 
 
-def _no_model(place: Place) -> BadInput:
-    return BadInput(
+def _no_model(place: Place) -> ModelGone:
+    return ModelGone(
         f"the provider does not know the model {place.model!r}, or this account may not use it",
         where=place.where,
         next_action="Correct the name in the catalogue, or the address; vecferry models shows what is listed.",

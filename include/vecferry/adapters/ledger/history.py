@@ -46,3 +46,8 @@ def dismissed(lease: Lease, *, at: datetime, who: str, why: str) -> Event:
 
 def paused(migration: Migration, reason: str | None, *, at: datetime, who: str) -> Event:
     return Event(at, who, "unpause" if reason is None else "pause", reason or "", migration.pin, migration.id)
+
+
+def live_model(migration: Migration, gone: bool, *, at: datetime, who: str, why: str) -> Event:
+    what = "live_model_gone" if gone else "live_model_back"
+    return Event(at, who, what, why, migration.pin, migration.id, {"model": migration.from_space.id})

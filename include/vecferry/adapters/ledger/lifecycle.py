@@ -14,7 +14,7 @@ from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.pins import read_pin
 from vecferry.adapters.ledger.stored_events import clock_of, record
 from vecferry.adapters.ledger.tables import migrations
-from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.lifecycle import LIVE_MODEL_GONE, Migration, Phase
 from vecferry.domain.routing import Mode, Routing
 
 
@@ -46,6 +46,9 @@ class SqlLifecycle:
 
     def set_paused(self, migration_id: str, reason: str | None, *, who: str) -> None:
         self._database.write(partial(_pause, migration_id=migration_id, reason=reason, who=who))
+
+    def set_live_model_gone(self, migration_id: str, gone: bool, *, who: str, why: str) -> None:
+        self._database.write(partial(_set_live_model_gone, migration_id=migration_id, gone=gone, who=who, why=why))
 
     def save_plan(self, migration_id: str, plan: Mapping[str, Any]) -> None:
         self._database.write(partial(_set, migration_id=migration_id, plan=dict(plan)))
@@ -127,6 +130,17 @@ def _pause(connection: Connection, *, migration_id: str, reason: str | None, who
     _set(connection, migration_id=migration_id, paused=reason)
     migration = stored_migration.by_id(connection, migration_id)
     record(connection, history.paused(migration, reason, at=clock_of(connection), who=who))
+
+
+def _set_live_model_gone(connection: Connection, *, migration_id: str, gone: bool, who: str, why: str) -> None:
+    """Under the locks of a move: a rollback is before it, or refused by it."""
+    stored_routing.locked(connection, stored_migration.by_id(connection, migration_id).pin)
+    stored = stored_migration.by_id(connection, migration_id, lock=True)
+    if stored.ended:
+        raise refusals.already_ended(stored)
+    if stored.live_model_gone is not gone:
+        _set(connection, migration_id=migration_id, options={**stored.options, LIVE_MODEL_GONE: gone})
+        record(connection, history.live_model(stored, gone, at=clock_of(connection), who=who, why=why))
 
 
 def _set(connection: Connection, *, migration_id: str, **values: Any) -> None:

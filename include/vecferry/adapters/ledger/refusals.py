@@ -10,7 +10,7 @@ from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import MOVES, Migration, Phase
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Lease, Mode, Routing, Seen
-from vecferry.errors import BadInput, Conflict, LedgerRestored, NotFound, Paused
+from vecferry.errors import BadInput, Conflict, LedgerRestored, NeedsPerson, NotFound, Paused
 
 WHERE = "ledger"
 
@@ -103,6 +103,17 @@ def illegal_move(migration: Migration, to: Phase) -> BadInput:
         f"{migration.phase} cannot become {to}",
         where=f"migration {migration.id}",
         next_action=f"From here it may become: {ways}.",
+    )
+
+
+def no_way_back(migration: Migration) -> NeedsPerson:
+    """Live holds objects without a vector by now, and no query can be embedded for it."""
+    return NeedsPerson(
+        f"there is no way back: {migration.from_space.id} is gone, and what was written since has no vector in "
+        f"{migration.spec.live}",
+        where=f"migration {migration.id}",
+        next_action="If the model answers again: vecferry rollback "
+        f"{migration.pin} --force --why … (searches will miss what was written meanwhile).",
     )
 
 

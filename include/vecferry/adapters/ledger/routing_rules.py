@@ -22,6 +22,8 @@ def check_move(given: Migration, stored: Migration, to: Phase) -> None:
     check_unmoved(given, stored)
     if to is Phase.RETIRED:
         raise refusals.retired_by_flip_only(stored)
+    if to is Phase.ROLLED_BACK and stored.live_model_gone:
+        raise refusals.no_way_back(stored)
     if not allowed(stored.phase, to):
         raise refusals.illegal_move(stored, to)
 

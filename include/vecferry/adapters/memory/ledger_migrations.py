@@ -8,7 +8,7 @@ from typing import Any
 
 from vecferry.adapters.ledger import history, refusals, routing_rules
 from vecferry.adapters.memory.ledger_tables import Tables
-from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.lifecycle import LIVE_MODEL_GONE, Migration, Phase
 from vecferry.domain.routing import Mode, Routing
 
 
@@ -95,6 +95,16 @@ class MemoryMigrations:
             migration = tables.migration(migration_id)
             tables.migrations[migration_id] = replace(migration, paused=reason)
             tables.events.append(history.paused(migration, reason, at=tables.clock.now(), who=who))
+
+    def set_live_model_gone(self, migration_id: str, gone: bool, *, who: str, why: str) -> None:
+        tables = self._tables
+        with tables.lock:
+            stored = tables.migration(migration_id)
+            if stored.ended:
+                raise refusals.already_ended(stored)
+            if stored.live_model_gone is not gone:
+                tables.migrations[migration_id] = replace(stored, options={**stored.options, LIVE_MODEL_GONE: gone})
+                tables.events.append(history.live_model(stored, gone, at=tables.clock.now(), who=who, why=why))
 
     def save_plan(self, migration_id: str, plan: Mapping[str, Any]) -> None:
         with self._tables.lock:
