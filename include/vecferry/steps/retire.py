@@ -13,6 +13,7 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Ports
+from vecferry.steps.model_drift import fingerprint_of
 from vecferry.steps.old_collection import RETIRED, close, kept_from, old_collection
 from vecferry.steps.readiness import Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
@@ -114,7 +115,13 @@ def _journal_empty(ports: Ports, migration: Migration) -> Ready:
 
 def _new_pin(ports: Ports, migration: Migration) -> Pin:
     pin = ports.ledger.pin(migration.pin)
-    return replace(pin, collection=migration.spec.shadow, space=migration.spec.space, stamped=True, fingerprint=())
+    return replace(
+        pin,
+        collection=migration.spec.shadow,
+        space=migration.spec.space,
+        stamped=True,
+        fingerprint=fingerprint_of(ports, migration.id),
+    )
 
 
 def _move_alias(ports: Ports, migration: Migration) -> str:

@@ -28,6 +28,7 @@ from vecferry.steps import (
     verify_parity,
 )
 from vecferry.steps.accept import newest_verdict
+from vecferry.steps.model_drift import refuse_a_changed_model
 from vecferry.steps.readiness import Ready
 from vecferry.steps.standing import refuse_if_undone
 
@@ -60,6 +61,9 @@ _PARTS: dict[str, Parts] = {
     "roll_back": Parts(roll_back.act, roll_back.ready),
     "discard": Parts(discard.act, discard.ready),
 }
+_BUILDS_ON_THE_MODEL = frozenset({"enable_dual_write", "backfill", "verify_parity", "retire"}) | {
+    stage.name for stage in STAGES if stage.percent is not None
+}
 _OF_A_REQUEST = frozenset({"check_deprecation", "plan"})
 
 
@@ -85,7 +89,10 @@ def act(stage: str, ports: Ports, subject: Subject, *, who: str = "", why: str =
 
 
 def _gated(stage: str, ports: Ports, migration_id: str) -> dict[str, Any]:
-    entrance.enter(ports, ports.ledger.migration(migration_id), stage)
+    migration = ports.ledger.migration(migration_id)
+    entrance.enter(ports, migration, stage)
+    if stage in _BUILDS_ON_THE_MODEL and not migration.ended:
+        refuse_a_changed_model(ports, migration)
     done = _PARTS[stage].act(ports, migration_id)
     entrance.leave(ports, migration_id)
     return done

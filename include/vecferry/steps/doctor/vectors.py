@@ -132,7 +132,7 @@ def _share(drawn: Reembedded, others: Reembedded) -> str:
 
 def _model(pin: Pin, embedder: Embedder) -> Finding | None:
     if not pin.fingerprint:
-        return None  # after a retire there is none until the pin is saved again
+        return None  # pinned before there were fingerprints, or a test's
     now = fingerprint.take(embedder, timeout_s=_TIMEOUT_S)
     worst = min(cosines(pin.fingerprint, now))
     if worst < SAME_FROM:
