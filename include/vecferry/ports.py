@@ -401,8 +401,10 @@ class RecordLedger(Protocol):
     def record_event(self, event: Event) -> None:
         """``at`` becomes the ledger's own clock, whatever the event says: machines disagree about the time."""
 
-    def events(self, *, pin: str | None = None, migration_id: str | None = None, limit: int = 1000) -> list[Event]:
-        """Oldest first (the last ``limit`` of them)."""
+    def events(
+        self, *, pin: str | None = None, migration_id: str | None = None, what: str | None = None, limit: int = 1000
+    ) -> list[Event]:
+        """Oldest first (the last ``limit`` of them). Who looks for one kind names it: there may be thousands of another."""
 
     def reserve(
         self,

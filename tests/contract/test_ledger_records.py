@@ -71,6 +71,14 @@ def test_the_last_events_come_oldest_first(ledger: Ledger) -> None:
     assert [event.what for event in ledger.events(limit=1)] == ["other"]
 
 
+def test_one_kind_of_event_is_found_behind_thousands_of_another(ledger: Ledger) -> None:
+    ledger.record_event(Event(AT, "ada", "rare", "", "Docs", "m1"))
+    for number in range(4):
+        ledger.record_event(Event(AT, "ada", "often", str(number), "Docs", "m1"))
+    assert [event.what for event in ledger.events(migration_id="m1", what="rare", limit=2)] == ["rare"]
+    assert [event.why for event in ledger.events(pin="Docs", what="often", limit=2)] == ["2", "3"]
+
+
 def test_spend_is_counted_from_the_reservation_on(ledger: Ledger) -> None:
     reservation = _reserve(ledger, 0.5, tokens=100)
     _reserve(ledger, 0.25, tokens=50)

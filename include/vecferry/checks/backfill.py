@@ -29,7 +29,7 @@ def judge(ports: Ports, migration: Migration) -> Verdict:
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="budget_usd", column_B="cost_usd", or_equal=True),
         gxe.ExpectColumnSumToBeBetween(column="rows_out", min_value=1),
     ]
-    planned = [e.detail["chunks"] for e in ports.ledger.events(migration_id=migration.id) if e.what == PLANNED]
+    planned = [e.detail["chunks"] for e in ports.ledger.events(migration_id=migration.id, what=PLANNED)]
     columns = ("chunk", "state", "rows_in", "rows_out", "failed", "cost_usd", "budget_usd")
     result = run_suite(
         "backfill", rows, expectations, expected_rows=planned[-1] if planned else 0, columns=columns, key="chunk"

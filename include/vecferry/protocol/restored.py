@@ -62,7 +62,7 @@ def standing(ledger: Ledger, pin: str) -> Event | None:
 
 def accepted(ledger: Ledger, pin: str) -> Event | None:
     """The newest word of a person that a restored ledger is to count."""
-    found = [event for event in ledger.events(pin=pin, limit=_NEWEST) if event.what == ACCEPTED]
+    found = ledger.events(pin=pin, what=ACCEPTED)
     return found[-1] if found else None
 
 

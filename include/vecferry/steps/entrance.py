@@ -50,7 +50,7 @@ def _refuse_without_a_younger_pass(ports: Ports, migration: Migration, stage: st
     moments = _without_rows_until(ports, migration, stage)
     if not moments:
         return
-    passes = [e.at for e in ports.ledger.events(migration_id=migration.id) if e.what == verify_parity.CLEAN_PASS]
+    passes = [e.at for e in ports.ledger.events(migration_id=migration.id, what=verify_parity.CLEAN_PASS)]
     missed = [why for at, why in moments if not passes or max(passes) < at]
     if missed:
         raise NeedsPerson(

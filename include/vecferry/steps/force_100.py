@@ -73,5 +73,5 @@ def _accept(ports: Ports, migration: Migration, stages: list[str], *, who: str, 
 
 
 def was_passed_over(ports: Ports, migration: Migration, stage: str) -> bool:
-    events = ports.ledger.events(migration_id=migration.id)
-    return any(stage in event.detail.get("passed_over", ()) for event in events if event.what == FORCED)
+    events = ports.ledger.events(migration_id=migration.id, what=FORCED)
+    return any(stage in event.detail.get("passed_over", ()) for event in events)

@@ -22,8 +22,8 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any
         )
     if not (who and why):
         raise BadInput("reopening needs a person and a reason", where=migration_id, next_action="Give --who and --why.")
-    events = ports.ledger.events(migration_id=migration_id)
-    verified = max((e.at for e in events if e.what == CLEAN_PASS), default=None)
+    passes = ports.ledger.events(migration_id=migration_id, what=CLEAN_PASS)
+    verified = max((e.at for e in passes), default=None)
     rolled_back = max(r.published_at for r in ports.ledger.routings(migration.pin) if r.published_at)
     if verified is None or verified < rolled_back:
         raise NeedsPerson(

@@ -155,7 +155,7 @@ def _backfill(ports: Ports, migration: Migration) -> dict[str, Any]:
 def _pace(ports: Ports, migration: Migration, chunks: list[Chunk], done: int, total: int) -> dict[str, float | None]:
     """Averaged since the chunks were first planned, pauses included; ``None`` when nothing is being copied."""
     running = migration.phase is Phase.DUAL_WRITING and any(chunk.state is ChunkState.OPEN for chunk in chunks)
-    planned = next((e.at for e in ports.ledger.events(migration_id=migration.id) if e.what == PLANNED), None)
+    planned = next((e.at for e in ports.ledger.events(migration_id=migration.id, what=PLANNED)), None)
     elapsed_s = (ports.ledger.now() - planned).total_seconds() if planned and running else 0.0
     if elapsed_s <= 0 or not done:
         return {"rate_per_s": None, "eta_s": None}

@@ -107,7 +107,7 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Mapping[str, Any] | None:
     """What the newest clean pass counted, if it is young enough."""
     oldest = ports.ledger.now() - timedelta(seconds=max_age_s)
-    passes = [e for e in ports.ledger.events(migration_id=migration.id) if e.what == CLEAN_PASS and e.at >= oldest]
+    passes = [e for e in ports.ledger.events(migration_id=migration.id, what=CLEAN_PASS) if e.at >= oldest]
     return passes[-1].detail if passes else None
 
 

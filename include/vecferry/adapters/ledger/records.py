@@ -34,10 +34,13 @@ class SqlRecords:
     def record_event(self, event: Event) -> None:
         self._database.write(lambda connection: record(connection, replace(event, at=clock_of(connection))))
 
-    def events(self, *, pin: str | None = None, migration_id: str | None = None, limit: int = 1000) -> list[Event]:
+    def events(
+        self, *, pin: str | None = None, migration_id: str | None = None, what: str | None = None, limit: int = 1000
+    ) -> list[Event]:
         query = select(events).order_by(events.c.id.desc()).limit(max(0, limit))
         query = query if pin is None else query.where(events.c.pin == pin)
         query = query if migration_id is None else query.where(events.c.migration_id == migration_id)
+        query = query if what is None else query.where(events.c.what == what)
         rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [event_of(row) for row in reversed(rows)]
 

@@ -29,12 +29,14 @@ class MemoryRecords:
         with self._tables.lock:
             self._tables.events.append(replace(event, at=self._tables.clock.now()))
 
-    def events(self, *, pin: str | None = None, migration_id: str | None = None, limit: int = 1000) -> list[Event]:
+    def events(
+        self, *, pin: str | None = None, migration_id: str | None = None, what: str | None = None, limit: int = 1000
+    ) -> list[Event]:
         with self._tables.lock:
             matching = [
                 event
                 for event in self._tables.events
-                if pin in (None, event.pin) and migration_id in (None, event.migration_id)
+                if pin in (None, event.pin) and migration_id in (None, event.migration_id) and what in (None, event.what)
             ]
             return matching[-limit:] if limit > 0 else []
 
