@@ -23,9 +23,9 @@ from vecferry.domain.shadow import differences
 from vecferry.errors import Conflict, NotWritten, UnknownOutcome
 from vecferry.protocol import reconcile
 from vecferry.protocol.fence import Fence
-from vecferry.protocol.janitor import Janitor
 from vecferry.protocol.ownership import OwnedRows
 from vecferry.protocol.reconcile import Reconciled, Reconciler
+from vecferry.protocol.watch import Watch
 from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.membership import Membership
 from vecferry.router.operations import Operations
@@ -179,7 +179,7 @@ def rows_are_closed_by_id_alone(patch: pytest.MonkeyPatch) -> None:
 
 def the_janitor_takes_over_at_once(patch: pytest.MonkeyPatch) -> None:
     """Rule 9."""
-    patch.setattr(Janitor, "_unchanged_for_long", lambda self, rows: list(rows))
+    patch.setattr(Watch, "unchanged_for_long", lambda self, rows, asked_at: list(rows))
 
 
 def claims_keep_the_token(patch: pytest.MonkeyPatch) -> None:

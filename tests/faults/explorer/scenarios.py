@@ -23,7 +23,7 @@ Works = Mapping[str, Sequence[str]]
 class Scenario:
     """``works`` is what applications do unless a random walk draws something else from ``menu``.
 
-    ``openings``: how a random walk may begin; who is named first there stands back afterwards.
+    ``openings``: how a random walk may begin; the first that runs there stands back afterwards.
     ``before_the_end`` comes before ghosts land and the janitor has its time, ``afterwards`` after all has been judged.
     """
 
@@ -220,6 +220,8 @@ SCENARIOS: dict[str, Scenario] = {
             _janitors,
             {"W0": ["put a"], "W1": ["put a"]},
             _OF_A,
+            most_operations=1,
+            openings=((), ("W0 to put L done", "crash W0", "J1 to turn", "J2 to turn", "J1 to put_batch S")),
         ),
         Scenario(
             "paused-owner",
@@ -229,7 +231,7 @@ SCENARIOS: dict[str, Scenario] = {
             {"W0": ["put a"], "W1": ["put a"]},
             _OF_A,
             most_operations=1,
-            openings=tuple((f"W0 to {where}",) for where in ("put L", "put L done", "put_batch S", "close_rows ledger")),
+            openings=tuple((f"W0 to {where}", "J1 to turn") for where in ("put L", "put_batch S", "close_rows ledger")),
         ),
         Scenario(
             "lying",
@@ -247,6 +249,7 @@ SCENARIOS: dict[str, Scenario] = {
             _backfill,
             {"W0": ["delete a"]},
             _OF_A,
+            openings=((), ("B1 to put_batch S",)),
         ),
         Scenario(
             "parity",
@@ -255,6 +258,7 @@ SCENARIOS: dict[str, Scenario] = {
             _parity,
             {"W0": ["put a"]},
             _OF_A,
+            openings=((), ("P1 to put_batch S",)),
             before_the_end=_a_pass_if_none_has_ended,
         ),
         Scenario(
@@ -274,6 +278,12 @@ SCENARIOS: dict[str, Scenario] = {
             _adoption,
             {"W0": ["put a"], "W1": ["delete a"]},
             _OF_A,
+            openings=(
+                (),
+                ("W0 to embed_documents L", "stop A.poll", "pass idle lease + Q"),
+                ("stop A.poll", "pass most of the idle lease", "W0 to put L"),
+                ("W0 to put L", "time out W0 in flight"),
+            ),
         ),
         Scenario(
             "retire",

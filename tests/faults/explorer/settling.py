@@ -38,8 +38,11 @@ def settle(scenario: Scenario, world: World, judge: Judge) -> None:
         judge.breaks(f"waits for ever: {', '.join(stuck)}")
     scenario.before_the_end(world)
     engine.pass_time(TIMINGS.quarantine_s)
-    _finish_the_backfill(world)
-    _let_the_janitor_work(world)
+    try:
+        _finish_the_backfill(world)
+        _let_the_janitor_work(world)
+    except VecferryError as error:
+        judge.breaks(f"what is left cannot be finished: {error}")
 
 
 def probe(world: World, judge: Judge) -> None:

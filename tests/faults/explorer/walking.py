@@ -11,7 +11,7 @@ from tests.faults.explorer.choices import Choice, faults, others, runnable
 from tests.faults.explorer.determinism import deterministic
 from tests.faults.explorer.engine import Engine
 from tests.faults.explorer.requests import Request
-from tests.faults.explorer.running import Outcome, Run
+from tests.faults.explorer.running import TO, Outcome, Run
 from tests.faults.explorer.scenarios import Scenario, Works
 
 _LONGEST = 400
@@ -61,8 +61,8 @@ class Walker:
     def open(self, run: Run, opening: tuple[str, ...]) -> None:
         for entry in opening:
             run.follow(entry)
-        if opening:
-            self._rank[opening[0].split()[0]] = -1.0
+        paused = [name for entry in opening if (name := entry.split(TO)[0]) in run.world.engine.actors]
+        self._rank |= dict.fromkeys(paused[:1], -1.0)
 
     def choose(self, run: Run) -> Choice | None:
         """``None`` when everybody has ended and nothing is on its way."""
