@@ -32,7 +32,7 @@ def test_retire_keeps_the_old_collection_until_a_date_that_a_later_setting_does_
     later = replace(world.ports, gates=replace(world.ports.gates, keep_old_days=0.0))
     old = status.look(later, "Docs")["old_collection"]
     assert old == {"collection": "Docs", "kept_until": (flip + timedelta(days=14)).isoformat(), "dropped": None}
-    assert report.gather(later, "Docs")["old_collection"] == old
+    assert report.gather(later, "Docs")["old_collection"].items() >= old.items()
     assert retire.act(later, migration_id)["kept_until"] == old["kept_until"]
 
 

@@ -81,8 +81,20 @@ def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     if found["write_hold_s"] is not None:
         rows.append(("writes held", f"{found['write_hold_s']:.3f} s, once, while authority moved"))
     rows += [("old collection", text) for text in old_collection(found["old_collection"])]
-    rows += [("rolled back", f"{moment(r['at'])} UTC by {r['who']}: {r['why']}") for r in found["rollbacks"]]
+    if found["old_collection"] is not None:
+        rows += [("", text) for text in [_last(found["old_collection"]).removeprefix("; ")] if text]
+    rows += [("rolled back", f"{moment(r['at'])} UTC by {r['who']}: {r['why']}{_last(r)}") for r in found["rollbacks"]]
     return rows
+
+
+def _last(row: dict[str, Any]) -> str:
+    """When the arm that was left answered its last query: those in flight finish after the write."""
+    if row["last_answer_at"] is None:
+        return ""
+    after_s = row["last_answer_after_s"]
+    return (
+        f"; its last answer {moment(row['last_answer_at'])} UTC, {abs(after_s):,.1f} s {'after' if after_s >= 0 else 'before'}"
+    )
 
 
 def stage_cells(found: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from vecferry.domain.routing import Arm
 
@@ -27,6 +28,9 @@ class Observation:
     ``served`` counts those that this arm itself answered; ``fallbacks`` those that the other one answered; ``errors``
     those that nobody answered; ``empty`` answers without a hit; ``useful`` and ``useless`` are the users' own feedback on what
     this arm served. ``latency`` is a histogram over ``LATENCY_EDGES_MS``.
+
+    ``served_ago_s``: how long before the report this arm itself last answered, whichever was asked; the ledger makes
+    ``last_served_at`` of it, by its own clock, and gives that back.
     """
 
     pin: str
@@ -40,6 +44,8 @@ class Observation:
     useful: int = 0
     useless: int = 0
     latency: dict[int, int] = field(default_factory=dict)
+    served_ago_s: float | None = None
+    last_served_at: datetime | None = None
 
     def plus(self, other: Observation) -> Observation:
         merged = dict(self.latency)
@@ -57,7 +63,15 @@ class Observation:
             self.useful + other.useful,
             self.useless + other.useless,
             merged,
+            min((ago for ago in (self.served_ago_s, other.served_ago_s) if ago is not None), default=None),
+            max((at for at in (self.last_served_at, other.last_served_at) if at is not None), default=None),
         )
+
+    def stored_at(self, now: datetime) -> Observation:
+        """As the ledger keeps it, at this moment of its clock."""
+        if self.served_ago_s is None:
+            return self
+        return replace(self, served_ago_s=None, last_served_at=now - timedelta(seconds=self.served_ago_s))
 
 
 def total(observations: Iterable[Observation]) -> Observation | None:

@@ -175,7 +175,7 @@ class Router:
     def _start(self) -> None:
         parts = {"ledger": self._ledger, "store": self._store, "clock": self._clock, "timings": self._timings}
         self._stop = threading.Event()
-        self._counts = Counts(self.pin)
+        self._counts = Counts(self.pin, self._clock)
         self._membership = Membership(self.pin, self._ledger, self._store, self._clock, self._timings)
         self._queue = ReconcileQueue(embedders=self._embedders, **parts)  # type: ignore[arg-type]
         self._dual_writer = DualWriter(

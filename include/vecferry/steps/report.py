@@ -32,9 +32,9 @@ def gather(ports: Ports, pin_name: str, migration_id: str | None = None) -> dict
         "plan": migration.plan,
         "stages": stages(ports, migration, events),
         "shares": shares(ports, migration),
-        "rollbacks": [{"at": e.at.isoformat(), "who": e.who, "why": e.why} for e in events if _rolled_back(e)],
+        "rollbacks": rollbacks(ports, migration, events),
         "write_hold_s": next((e.detail.get("write_hold_s") for e in reversed(events) if e.what == "retired"), None),
-        "old_collection": old_collection.as_row(ports, migration),
+        "old_collection": _old_collection(ports, migration),
         "spend": asdict(ports.ledger.spend(migration_id=migration.id)),
         "verdicts": [{"at": at.isoformat(), **verdict.as_dict()} for at, verdict in ports.ledger.verdicts(migration.id)],
         "routings": _routings(ports, migration),
@@ -87,6 +87,35 @@ def shares(ports: Ports, migration: Migration) -> dict[str, dict[str, Any]]:
                 "p95_ms": percentile_ms(shadow.latency, 0.95) if shadow else None,
             }
     return found
+
+
+def rollbacks(ports: Ports, migration: Migration, events: list[Event]) -> list[dict[str, Any]]:
+    """Each with the shadow's last answer before it, which may come after the write: queries in flight finish."""
+    found = []
+    for place, event in enumerate(events):
+        if _rolled_back(event):  # its routing version is told of next, in the same transaction
+            version = next(e.detail["version"] for e in events[place:] if e.what == "publish")
+            last = _last_answer(ports, migration, Arm.SHADOW, version, event.at)
+            found.append({"at": event.at.isoformat(), "who": event.who, "why": event.why, **last})
+    return found
+
+
+def _old_collection(ports: Ports, migration: Migration) -> dict[str, Any] | None:
+    """With its last answer to a query, before authority moved."""
+    row = old_collection.as_row(ports, migration)
+    if row is None:
+        return None
+    flipped = old_collection.old_collection(ports, migration).flipped
+    assert flipped.published_at is not None
+    return row | _last_answer(ports, migration, Arm.LIVE, flipped.version, flipped.published_at)
+
+
+def _last_answer(ports: Ports, migration: Migration, arm: Arm, version: int, at: datetime) -> dict[str, Any]:
+    """By the arm itself under a version before ``version``, as far as routers have reported; ``after_s`` is against ``at``."""
+    before = [o.last_served_at for o in ports.ledger.observations(migration.pin) if o.arm is arm and o.version < version]
+    last = max((moment for moment in before if moment is not None), default=None)
+    after_s = None if last is None else round((last - at).total_seconds(), 3)
+    return {"last_answer_at": last.isoformat() if last else None, "last_answer_after_s": after_s}
 
 
 def _chosen(ports: Ports, pin: str, migration_id: str | None) -> Migration:

@@ -169,6 +169,7 @@ observations = Table(
     Column("useful", BigInteger, nullable=False),
     Column("useless", BigInteger, nullable=False),
     Column("latency", JSON, nullable=False),
+    Column("last_served_at", UtcDateTime),
     PrimaryKeyConstraint("pin", "version", "arm", "router_id", name="observations_key"),
     CheckConstraint("arm IN ('live', 'shadow')", name="observations_arm"),
 )

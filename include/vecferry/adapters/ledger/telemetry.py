@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import RowMapping
 
 from vecferry.adapters.ledger.insert_new import insert_new
+from vecferry.adapters.ledger.stored_events import clock_of
 from vecferry.adapters.ledger.tables import observations
 from vecferry.domain.routing import Arm
 from vecferry.domain.telemetry import Observation, total
@@ -23,9 +24,10 @@ def add_observation(connection: Connection, seen: Observation, router_id: str) -
     insert_new(connection, observations, [key | zeros | {"latency": {}}])
     mine = [observations.c[name] == value for name, value in key.items()]
     row = connection.execute(select(observations).where(*mine).with_for_update()).mappings().one()
-    added = _observation_of(row).plus(seen)
+    added = _observation_of(row).plus(seen if seen.served_ago_s is None else seen.stored_at(clock_of(connection)))
     latency = {str(bucket): count for bucket, count in added.latency.items()}
     values = {name: getattr(added, name) for name in _COUNTS} | {"latency": latency}
+    values |= {"last_served_at": added.last_served_at}
     connection.execute(update(observations).where(*mine).values(values))
 
 
@@ -44,4 +46,6 @@ def _version_and_arm(seen: Observation) -> tuple[int, str]:
 def _observation_of(row: RowMapping) -> Observation:
     latency = {int(bucket): count for bucket, count in row["latency"].items()}
     counts = {name: row[name] for name in _COUNTS}
-    return Observation(row["pin"], row["version"], Arm(row["arm"]), latency=latency, **counts)
+    return Observation(
+        row["pin"], row["version"], Arm(row["arm"]), latency=latency, last_served_at=row["last_served_at"], **counts
+    )

@@ -91,7 +91,8 @@ class MemoryRouting:
     def observe(self, observations: Sequence[Observation], *, router_id: str) -> None:
         table = self._tables.observations
         with self._tables.lock:
-            for seen in observations:
+            for given in observations:
+                seen = given.stored_at(self._tables.clock.now())
                 key = (seen.pin, seen.version, seen.arm)
                 table[key] = table[key].plus(seen) if key in table else seen
 
