@@ -17,8 +17,6 @@ from vecferry.ports import Event, Ledger, VectorStore
 
 FOUND = "ledger_restored"
 ACCEPTED = "restore_accepted"
-_NEWEST = 300
-"""Events of a pin that are looked through."""
 
 
 def check(ledger: Ledger, store: VectorStore, snapshot: Snapshot) -> None:
@@ -52,18 +50,18 @@ def report(ledger: Ledger, pin: str, error: LedgerRestored, *, who: str) -> None
 
 def standing(ledger: Ledger, pin: str) -> Event | None:
     """The newest report that no person has answered yet."""
-    for event in reversed(ledger.events(pin=pin, limit=_NEWEST)):
-        if event.what == ACCEPTED:
-            return None
-        if event.what == FOUND:
-            return event
-    return None
+    found, word = _newest(ledger, pin, FOUND), accepted(ledger, pin)
+    return None if found is None or (word is not None and word.at >= found.at) else found
 
 
 def accepted(ledger: Ledger, pin: str) -> Event | None:
     """The newest word of a person that a restored ledger is to count."""
-    found = ledger.events(pin=pin, what=ACCEPTED)
-    return found[-1] if found else None
+    return _newest(ledger, pin, ACCEPTED)
+
+
+def _newest(ledger: Ledger, pin: str, what: str) -> Event | None:
+    found = ledger.events(pin=pin, what=what, limit=1)
+    return found[0] if found else None
 
 
 def accepted_since(ledger: Ledger, pin: str, seen: Seen) -> bool:
