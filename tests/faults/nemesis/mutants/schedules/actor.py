@@ -25,7 +25,7 @@ from vecferry.sandbox.wait_until import wait_until
 from vecferry.steps import retire
 
 _TRIES = 20
-_FLUSH_S = 30.0
+_FLUSH_S = 150.0
 _RETIRED_WITHIN_S = 90.0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.faults.nemesis.mutants.schedules.world import ScheduleWorld
+import signal
+
+from tests.faults.nemesis.mutants.schedules.world import ScheduleWorld, Script
 
 NEW_TEXT = "a text that nobody has written before, about the ghost in the machine"
 OTHER = {"body": "what is acknowledged of another object, so that there is something to judge"}
@@ -10,7 +12,7 @@ OTHER = {"body": "what is acknowledged of another object, so that there is somet
 
 def an_application_dies_between_the_two_collections(world: ScheduleWorld) -> None:
     """Rule 1. Live has the write, and readers see it; only a row from before it tells that the shadow has not."""
-    script = [["update", world.key(2), OTHER], ["flush"], ["put", world.key(1), world.content(1, body=NEW_TEXT)]]
+    script: Script = [["update", world.key(2), OTHER], ["flush"], ["put", world.key(1), world.content(1, body=NEW_TEXT)]]
     app = world.application("a", script, {"at": "put live after", "do": "kill"})
     world.ended(app, killed=True)
     world.retired()
@@ -47,7 +49,7 @@ def a_write_to_live_times_out_and_lands_later(world: ScheduleWorld) -> None:
     """Rule 4. Whoever reads live before it lands sees the old value, and must not take the row away."""
     world.relay.hold_next(NEW_TEXT.encode())
     ghost = ["put", world.key(1), world.content(1, body=NEW_TEXT)]
-    script = [["update", world.key(2), OTHER], ["flush"], ghost, ["flush"], ["gate", "followed"]]
+    script: Script = [["update", world.key(2), OTHER], ["flush"], ghost, ["flush"], ["gate", "followed"]]
     app = world.application("a", script)
     world.waits_at("followed", app)
     world.relay.release()
@@ -59,7 +61,7 @@ def a_write_to_live_times_out_and_lands_later(world: ScheduleWorld) -> None:
 def an_unanswered_write_lands_behind_a_newer_one(world: ScheduleWorld) -> None:
     """Rule 5. It may; but whoever was told that it happened before the newer one was told wrong."""
     world.relay.hold_next(NEW_TEXT.encode())
-    script = [
+    script: Script = [
         ["put", world.key(1), world.content(1, body=NEW_TEXT)],
         ["put", world.key(1), world.content(1, body="the newest word on this")],
         ["gate", "newer"],
@@ -81,12 +83,18 @@ def a_paused_owner_wakes_when_others_have_gone_on(world: ScheduleWorld) -> None:
         {"at": "put_batch shadow after", "do": "kill"},
     )
     world.waits_at("paused", owner)
-    script = [["gate", "worked-off"], ["put", world.key(1), world.content(1, body="the newest word on this")], ["flush"]]
+    owner.signal(signal.SIGSTOP)  # all of it: its own janitor must not be the one that takes over
+    script: Script = [
+        ["gate", "worked-off"],
+        ["put", world.key(1), world.content(1, body="the newest word on this")],
+        ["flush"],
+    ]
     other = world.application("other", script, mutant=False)
     world.waits_at("worked-off", other)
     world.rows_are_gone()
     world.open("worked-off")
     world.ended(other)
     world.open("paused")
-    owner.wait(60)
+    owner.signal(signal.SIGCONT)
+    world.ended(owner, killed=bool(world.mutant))
     world.retired()

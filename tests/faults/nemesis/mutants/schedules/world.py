@@ -26,7 +26,6 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.request import MigrationRequest
 from vecferry.domain.routing import Mode
-from vecferry.domain.timing import Timings
 from vecferry.ports import Ports
 from vecferry.sandbox.demo.documents import Documents
 from vecferry.sandbox.demo.fill import fill
@@ -43,13 +42,16 @@ TIMINGS = {
     "write_timeout_s": 1.0,
     "delta_s": 0.5,
     "quarantine_s": 3.0,
-    "row_deadline_s": 3.0,
-    "takeover_s": 6.5,
+    "row_deadline_s": 6.0,
+    "takeover_s": 10.0,
     "poll_s": 0.1,
     "lease_s": 3.0,
     "idle_lease_s": 6.0,
 }
+"""Of the actors, short because each schedule waits for some of them; what prepares them has the product's own."""
 RECIPE = ("body",)
+Script = Sequence[Sequence[Any]]
+"""Verbs of an application with what they take: see ``actor``."""
 _KEY = "schedules"
 _DEADLINE_S = 60.0
 _ACTOR = "tests.faults.nemesis.mutants.schedules.actor"
@@ -92,9 +94,7 @@ class ScheduleWorld:
 
     # --- actors
 
-    def application(
-        self, name: str, script: Sequence[Sequence[Any]], *hooks: Mapping[str, str], mutant: bool = True
-    ) -> WarmProcess:
+    def application(self, name: str, script: Script, *hooks: Mapping[str, str], mutant: bool = True) -> WarmProcess:
         """Searches once, then follows its script; it is the mutant, unless it is said not to be."""
         history = f"app-{name}.jsonl"
         self._histories.append(history)
@@ -242,7 +242,6 @@ def schedule_world(parts: Parts, folder: Path, live: str, mutant: str, ledger_ur
                 weaviate_url=server.http_url,
                 weaviate_grpc=server.grpc_address,
                 models=folder / "models.toml",
-                timings=Timings(**TIMINGS),
                 gates=Gates(margin=0.2, min_golden_queries=1),
             )
         )
