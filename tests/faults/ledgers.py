@@ -54,6 +54,9 @@ class LedgerKind:
     def open(self) -> Ledger:
         return self._ledger
 
+    def drop_rule(self, table: str, trigger: str) -> None:
+        """The database itself no longer holds it, until ``fresh``; the fake has nothing but its code."""
+
     def close(self) -> None:
         return None
 
@@ -79,6 +82,11 @@ class SqliteKind(LedgerKind):
     def open(self) -> Ledger:
         return open_ledger(f"sqlite:///{self._file}", clock=self._clock)
 
+    def drop_rule(self, table: str, trigger: str) -> None:
+        engine = sqlalchemy.create_engine(f"sqlite:///{self._file}", poolclass=sqlalchemy.NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+
     def close(self) -> None:
         self._forget()
         self._template.unlink()
@@ -99,6 +107,7 @@ class PostgresKind(LedgerKind):
 
     def __init__(self, server: PostgresServer) -> None:
         self._url = server.fresh_database()
+        self._without: list[tuple[str, str]] = []
         open_ledger(self._url).close()
         self._engine = sqlalchemy.create_engine(self._url, isolation_level="AUTOCOMMIT")
         with self._engine.connect() as connection:
@@ -113,10 +122,17 @@ class PostgresKind(LedgerKind):
             for table in set(metadata.tables) - {"moves"}:
                 connection.exec_driver_sql(f"DELETE FROM {table}")
             connection.exec_driver_sql("SET session_replication_role = origin")
+            while self._without:
+                connection.exec_driver_sql("ALTER TABLE {} ENABLE TRIGGER {}".format(*self._without.pop()))
         clock.tell(self._set)
 
     def open(self) -> Ledger:
         return open_ledger(self._url)
+
+    def drop_rule(self, table: str, trigger: str) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        self._without.append((table, trigger))
 
     def close(self) -> None:
         self._engine.dispose()

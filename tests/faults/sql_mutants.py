@@ -21,7 +21,7 @@ from vecferry.steps.readiness import YES
 
 
 def mutant_on(kind: str, mutant: Mutant) -> Mutant:
-    """The same rule dropped on this kind of ledger."""
+    """The same rule dropped on this kind of ledger. What the database itself holds of it is in ``HELD_BY``."""
     return mutant if kind == "memory" else _TWINS.get(mutant, mutant)
 
 
@@ -81,3 +81,10 @@ _TWINS: dict[Mutant, Mutant] = {
     mutants.copiers_may_start_after_the_flip: copiers_may_start_after_the_flip,
     mutants.nothing_stops_an_expired_router: nothing_stops_an_expired_router,
 }
+
+HELD_BY: dict[Mutant, tuple[tuple[str, str], ...]] = {
+    mutants.the_flip_ignores_the_journal: (("migrations", "migrations_flip"),),
+    mutants.copiers_may_start_after_the_flip: (("journal", "journal_copying"),),
+    mutants.nothing_stops_an_expired_router: (("journal", "journal_copying"),),
+}
+"""Tables and their triggers: a code that forgot the rule is stopped there, so a mutant needs them dropped too."""

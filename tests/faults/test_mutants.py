@@ -9,7 +9,7 @@ import pytest
 from tests.faults import mutants, test_copiers, test_retire, test_routers, test_writers
 from tests.faults.fault_world import Broken, FaultWorld
 from tests.faults.ledgers import LedgerKind
-from tests.faults.sql_mutants import mutant_on
+from tests.faults.sql_mutants import HELD_BY, mutant_on
 
 Schedule = Callable[[FaultWorld], None]
 
@@ -81,6 +81,12 @@ BEFORE_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
 ]
 
 
+def _drop(kind: LedgerKind, mutant: mutants.Mutant, patch: pytest.MonkeyPatch) -> None:
+    for table, trigger in HELD_BY.get(mutant, ()):
+        kind.drop_rule(table, trigger)
+    mutant_on(kind.kind, mutant)(patch)
+
+
 def named(value: object) -> str:
     return getattr(value, "__name__", "schedule").removeprefix("test_").split("_a_")[0]
 
@@ -89,7 +95,7 @@ def named(value: object) -> str:
 def test_a_schedule_finds_its_mutant(
     monkeypatch: pytest.MonkeyPatch, kind: LedgerKind, dual: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
 ) -> None:
-    mutant_on(kind.kind, mutant)(monkeypatch)
+    _drop(kind, mutant, monkeypatch)
     with pytest.raises(Broken):
         schedule(dual)
 
@@ -98,7 +104,7 @@ def test_a_schedule_finds_its_mutant(
 def test_a_schedule_that_begins_before_dual_write_finds_its_mutant(
     monkeypatch: pytest.MonkeyPatch, kind: LedgerKind, world: FaultWorld, mutant: mutants.Mutant, schedule: Schedule
 ) -> None:
-    mutant_on(kind.kind, mutant)(monkeypatch)
+    _drop(kind, mutant, monkeypatch)
     with pytest.raises(Broken):
         schedule(world)
 

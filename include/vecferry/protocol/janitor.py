@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vecferry.domain.journal import JournalRow
@@ -15,8 +14,9 @@ from vecferry.ports import Clock, Embedders, Ledger, Purpose, VectorStore
 from vecferry.protocol import restored
 from vecferry.protocol.ownership import OwnedRows, claim_rows
 from vecferry.protocol.reconcile import Reconciler
+from vecferry.protocol.watch import PAGE, Watch
 
-_PAGE = 500
+_FEWEST_KEYS = 8
 
 
 @dataclass(frozen=True)
@@ -50,51 +50,48 @@ class Janitor:
         self._clock = clock
         self._timings = timings
         self._owner = owner
-        self._seen: dict[int, tuple[str, float]] = {}
+        self._watch = Watch(ledger, clock, takeover_s=timings.takeover_s)
+        self._most_keys = PAGE
+
+    @property
+    def _seen(self) -> dict[int, tuple[str, float]]:
+        return self._watch.seen
 
     def run_once(self) -> JanitorRound:
-        """Looks once at every row and works off those unchanged for ``takeover_s`` (T) on this janitor's own clock.
+        """Looks once at the rows and works off those unchanged for ``takeover_s`` (T) on this janitor's own clock.
 
         Without the wait: it reconciles, reads the old live object, the crashed owner's write lands, and the row is gone.
         """
         snapshot = self._ledger.snapshot(self._pin)
         migration = snapshot.migration
         if migration is None or snapshot.routing.mode is Mode.LIVE_ONLY:
-            self._seen.clear()
+            self._watch.forget()
             return JanitorRound()
         if not understands(PROTOCOL_VERSION, migration):  # rule 18: its f would not be the migration's
             why = f"migration {migration.id} speaks protocol {migration.protocol_version}, this janitor {PROTOCOL_VERSION}"
             return JanitorRound(failed=f"{why}: upgrade vecferry")
-        rows = self._all_rows(migration.id)
-        stale = self._unchanged_for_long(rows)
+        stale = self._watch.stale(migration.id) if self._watch.due else []
+        watched = len(self._seen)
         if not stale:
-            return JanitorRound(watched=len(rows))
+            return JanitorRound(watched=watched)
         try:
             restored.check(self._ledger, self._store, snapshot)
         except LedgerRestored as error:  # its rows are yesterday's; after a forgotten flip live is older than the shadow
-            return JanitorRound(watched=len(rows), failed=str(error))
-        return self._work_off(migration, self._with_their_keys(stale), watched=len(rows))
-
-    def _all_rows(self, migration_id: str) -> list[JournalRow]:
-        rows: list[JournalRow] = []
-        while page := self._ledger.rows(migration_id, limit=_PAGE, after_id=rows[-1].id if rows else 0):
-            rows += page
-        return rows
-
-    def _unchanged_for_long(self, rows: Sequence[JournalRow]) -> list[JournalRow]:
-        now = self._clock.monotonic()
-        before, self._seen = self._seen, {}
-        for row in rows:
-            token, since = before.get(row.id, (row.token, now))
-            self._seen[row.id] = (row.token, since if token == row.token else now)
-        return [row for row in rows if now - self._seen[row.id][1] >= self._timings.takeover_s]
+            return JanitorRound(watched=watched, failed=str(error))
+        return self._work_off(migration, self._with_their_keys(stale), watched=watched)
 
     def _with_their_keys(self, stale: list[JournalRow]) -> list[list[JournalRow]]:
-        """Rows of one key are worked off together, each deleted by its own id; pages are of one tenant."""
-        by_tenant: dict[str | None, list[JournalRow]] = defaultdict(list)
+        """Rows of one key are worked off together, each deleted by its own id; pages are of one tenant, and of keys that one
+        owner can reconcile within its deadline."""
+        by_tenant: dict[str | None, dict[str, list[JournalRow]]] = defaultdict(lambda: defaultdict(list))
         for row in sorted(stale, key=lambda r: (r.key, r.id)):
-            by_tenant[row.tenant].append(row)
-        return [rows[i : i + _PAGE] for rows in by_tenant.values() for i in range(0, len(rows), _PAGE)]
+            by_tenant[row.tenant][row.key].append(row)
+        most = self._most_keys
+        return [
+            [row for rows in keys[place : place + most] for row in rows]
+            for keys in (list(of_tenant.values()) for of_tenant in by_tenant.values())
+            for place in range(0, len(keys), most)
+        ]
 
     def _work_off(self, migration: Migration, pages: list[list[JournalRow]], *, watched: int) -> JanitorRound:
         claimed = closed = 0
@@ -104,11 +101,12 @@ class Janitor:
             if owned is None:
                 continue
             claimed += len(owned.rows)
-            now = self._clock.monotonic()
-            self._seen |= {row.id: (row.token, now) for row in owned.rows}  # our own claim counts as a change, for us too
+            self._watch.changed(owned.rows)
             count, why = self._reconcile(migration, owned)
             closed += count
             failed = failed or why
+            if why and not count:  # a provider or store that is away is away for the next page too; let its rows be
+                break
         return JanitorRound(watched, claimed, closed, failed)
 
     def _reconcile(self, migration: Migration, owned: OwnedRows) -> tuple[int, str]:
@@ -116,4 +114,6 @@ class Janitor:
         reconciler = Reconciler(migration.spec, self._store, embedder, self._clock, self._timings)
         done = reconciler.reconcile(owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE)
         closed = self._ledger.close_rows(owned.of(done.in_sync)) if done.in_sync else 0
+        # A page too large for its deadline would be too large each time.
+        self._most_keys = max(_FEWEST_KEYS, self._most_keys // 4) if done.error else min(PAGE, self._most_keys * 2)
         return closed, str(done.error) if done.error else ""

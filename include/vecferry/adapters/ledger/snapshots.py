@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, Subquery, bindparam, func, select, true
+from sqlalchemy import Connection, ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.engine import RowMapping
 
 from vecferry.adapters.ledger import codec, refusals, routing_rules
@@ -13,6 +13,7 @@ from vecferry.adapters.ledger.database_clock import now
 from vecferry.adapters.ledger.stored_migration import is_active, migration_of
 from vecferry.adapters.ledger.stored_routing import routing_of
 from vecferry.adapters.ledger.tables import journal, migrations, pins, routers, routing, routing_versions
+from vecferry.domain.lifecycle import ENDED
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Seen, Snapshot
 
@@ -21,31 +22,38 @@ COUNTED_ROWS = 100_001
 
 
 def _query() -> Select[Any]:
-    behind = _journal_of_active()
     return (
         select(
             pins.c.document,
             *(column.label(f"routing_{column.name}") for column in routing.c),
             *(column.label(f"migration_{column.name}") for column in migrations.c),
-            behind.c.journal_rows,
-            behind.c.oldest,
+            _rows_of_active().label("journal_rows"),
+            _oldest_of_active().label("oldest"),
             now().label("now"),
             _leases_of_router().label("leases"),
             _when_published().label("seen_published_at"),
         )
         .join(routing, routing.c.pin == pins.c.name)
         .join(migrations, (migrations.c.pin == pins.c.name) & is_active, isouter=True)
-        .join(behind, true())
         .where(pins.c.name == bindparam("pin"))
     )
 
 
-def _journal_of_active() -> Subquery:
-    """How many rows the pin's active migration has, and since when: one row, from one pass over the index."""
-    active = (migrations.c.pin == bindparam("pin")) & is_active
-    rows = select(journal.c.opened_at).join(migrations, migrations.c.id == journal.c.migration_id).where(active)
-    some = rows.limit(COUNTED_ROWS).subquery()
-    return select(func.count().label("journal_rows"), func.min(some.c.opened_at).label("oldest")).subquery("behind")
+def _rows_of_active() -> ScalarSelect[int]:
+    """Of the index alone: a million rows of an outage must not make each poll of each router slow."""
+    some = select(journal.c.id).where(journal.c.migration_id == _active_id()).limit(COUNTED_ROWS).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _oldest_of_active() -> ScalarSelect[Any]:
+    mine = journal.c.migration_id == _active_id()
+    return select(journal.c.opened_at).where(mine).order_by(journal.c.migration_id, journal.c.id).limit(1).scalar_subquery()
+
+
+def _active_id() -> ScalarSelect[Any]:
+    mine = migrations.alias("of_pin")
+    active = mine.c.phase.not_in([phase.value for phase in ENDED])
+    return select(mine.c.id).where(mine.c.pin == bindparam("pin"), active).scalar_subquery()
 
 
 def _leases_of_router() -> ScalarSelect[int]:
