@@ -10,14 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.carried import retired
-from tests.support.memory_world import LIVE_SCHEMA, World, fill, key_of, make_world
+from tests.support.carried import retired, serving
+from tests.support.memory_world import LIVE_SCHEMA, OLD, World, fill, key_of, make_world
 from vecferry.adapters.weaviate.store import WeaviateStore
 from vecferry.domain.objects import UNNAMED, StoredObject
-from vecferry.errors import NotFound, NotWritten
+from vecferry.domain.routing import Arm
+from vecferry.errors import ModelGone, NotFound, NotWritten
 from vecferry.sandbox.wait_until import wait_until
 from vecferry.sandbox.weaviate_server import WeaviateServer
-from vecferry.steps import doctor, drop_old, stage_runner
+from vecferry.steps import doctor, drop_old, force_100, live_model_gone, stage_runner, verify_parity
 
 TIMEOUT_S = 20.0
 pytestmark = pytest.mark.timeout(300)
@@ -79,6 +80,36 @@ def test_the_old_collection_is_dropped_read_only_as_it_is_and_a_late_write_bring
     assert "Docs" not in real_store.collections()
 
 
+def test_live_takes_objects_without_a_vector_once_its_model_is_gone_and_the_shadow_has_all_of_them(
+    world: World, real_store: WeaviateStore
+) -> None:
+    migration_id = serving(world, 25)
+    shadow = world.ledger.migration(migration_id).spec.shadow
+    router = world.router()
+    world.embedders[OLD.model].before = _gone
+    live_model_gone.act(world.ports, migration_id, who="tess", why="it ended")
+    router.refresh()
+    router.put(key_of("put"), {"body": "copper put"})
+    router.put(key_of(1), {"body": "copper over one with a vector"})
+    router.put_many([(key_of("many"), {"body": "copper many"})])
+    router.update(key_of(2), {"body": "copper merged"})
+    while router._queue.run_once():
+        pass
+    keys = [key_of(name) for name in ("put", 1, "many", 2)]
+    live, copies = real_store.read("Docs", keys), real_store.read(shadow, keys)
+    assert {key: obj.properties["body"] for key, obj in live.items()} == {k: o.properties["body"] for k, o in copies.items()}
+    assert [bool(live[key].vectors.get(UNNAMED)) for key in keys] == [False, False, False, True], "a merge takes none away"
+    assert all(copies[key].vectors[UNNAMED] for key in keys)
+    for text, key in (("copper put", keys[0]), ("copper over one with a vector", keys[1]), ("copper merged", keys[3])):
+        hits = router.search(text, key="u")
+        assert (hits[0].uuid, hits.arm) == (key, Arm.SHADOW)
+    force_100.act(world.ports, migration_id, who="tess", why="it ended")
+    world.clock.sleep(0.5)
+    verify_parity.act(world.ports, migration_id)
+    assert stage_runner.act("retire", world.ports, migration_id)["collection"] == shadow
+    assert real_store.count(shadow) == 22
+
+
 @pytest.mark.parametrize(
     ("own_server", "on"),
     [({"env": {"AUTOSCHEMA_ENABLED": "true"}}, True), ({"env": {"AUTOSCHEMA_ENABLED": "false"}}, False)],
@@ -94,6 +125,10 @@ def test_whether_the_server_makes_collections_by_itself_is_found_out_and_nothing
     with httpx.Client(base_url=own_server.http_url, trust_env=False, timeout=TIMEOUT_S) as client:
         client.post("/v1/batch/objects", json={"objects": [body]})
     assert ("Docs_gone" in real_store.collections()) is on, "what it said is what the server does"
+
+
+def _gone(method: str, texts: object) -> None:
+    raise ModelGone("the provider does not know the model", where=OLD.model, next_action="Move on.")
 
 
 def _an_object() -> StoredObject:

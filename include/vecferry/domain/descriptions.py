@@ -30,9 +30,15 @@ class ShadowOf:
 
 
 def moved(schema: Mapping[str, Any]) -> Moved | None:
-    """Set by ``retire``. READONLY shards become writable again with a restart of the server; this stays."""
-    found = _MOVED.search(_description(schema))
-    return Moved(found["migration"], found["collection"]) if found else None
+    """Set by ``retire``. READONLY shards become writable again with a restart of the server; this stays. The newest note
+    counts: a collection may have been taken up, and left, again."""
+    found = list(_MOVED.finditer(_description(schema)))
+    return Moved(found[-1]["migration"], found[-1]["collection"]) if found else None
+
+
+def with_moved(schema: Mapping[str, Any], migration_id: str, collection: str) -> str:
+    """The description with that note at its end."""
+    return f"{_description(schema)} [vecferry {migration_id}: moved to {collection}]".strip()
 
 
 def shadow_of(schema: Mapping[str, Any]) -> ShadowOf | None:

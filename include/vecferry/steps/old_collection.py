@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from vecferry.domain.descriptions import moved, with_moved
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import Routing
 from vecferry.errors import BadInput
@@ -13,7 +14,6 @@ from vecferry.ports import Event, Ports
 
 RETIRED = "retired"
 DROPPED = "old_dropped"
-_MOVED = "moved to"
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,15 @@ def close(ports: Ports, migration: Migration) -> bool:
     if old not in store.collections() or any(pin.collection == old for pin in ports.ledger.pins()):
         return False
     if not is_signed(ports, migration):
-        description = str(store.schema(old).get("description") or "")
-        store.set_description(old, f"{description} {_signed(migration)}{migration.spec.shadow}]".strip())
+        store.set_description(old, with_moved(store.schema(old), migration.id, migration.spec.shadow))
     store.set_read_only(old, True)
     return True
 
 
 def is_signed(ports: Ports, migration: Migration) -> bool:
     """Whether what stands under the old name is what was retired: one that came into being later does not say so."""
-    return _signed(migration) in str(ports.store.schema(migration.spec.live).get("description") or "")
-
-
-def _signed(migration: Migration) -> str:
-    return f"[vecferry {migration.id}: {_MOVED} "
+    found = moved(ports.store.schema(migration.spec.live))
+    return found is not None and found.migration_id == migration.id
 
 
 def _flip(ports: Ports, migration: Migration) -> Routing | None:
