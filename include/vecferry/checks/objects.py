@@ -13,22 +13,27 @@ from vecferry.domain.shadow import differences
 from vecferry.ports import Ports
 
 _PAGE = 500
-_LOOKS = 20
+_LOOK_AGAIN_S = 0.25
 Key = tuple[str | None, str]
 
 
 def object_rows(ports: Ports, migration: Migration, keys: Sequence[Key]) -> list[dict[str, Any]]:
-    """A row per key that live has. What is being written at this moment is looked at again, up to some seconds."""
+    """A row per key that live has.
+
+    What differs is looked at again until no journal row covers it twice in a row, as long as the janitor may need after an
+    owner's crash (T + 2δ): a router or a copier that died just before must not fail the gate.
+    """
+    deadline = ports.clock.monotonic() + ports.timings.takeover_s + 2 * ports.timings.delta_s + ports.timings.poll_s
     rows: dict[Key, dict[str, Any]] = {}
-    pending = list(keys)
-    for look in range(_LOOKS):
+    pending, uncovered = list(keys), set[Key]()
+    while True:
+        covered = _covered(ports, migration, pending)
         rows |= _look(ports, migration, pending)
         pending = [key for key in pending if key in rows and rows[key]["differences"]]
-        if not pending:
+        before, uncovered = uncovered, set(pending) - covered - _covered(ports, migration, pending)
+        if set(pending) <= before & uncovered or ports.clock.monotonic() >= deadline:
             break
-        if look and not _in_flight(ports, migration, pending):
-            break
-        ports.clock.sleep(0.25)
+        ports.clock.sleep(_LOOK_AGAIN_S)
     return [row for row in rows.values() if row["live"]]
 
 
@@ -92,5 +97,7 @@ def _pages(keys: Sequence[Key]) -> Iterable[tuple[str | None, list[str]]]:
         yield from ((tenant, own[i : i + _PAGE]) for i in range(0, len(own), _PAGE))
 
 
-def _in_flight(ports: Ports, migration: Migration, keys: Sequence[Key]) -> bool:
-    return any(ports.ledger.covered(migration.id, page, tenant=tenant) for tenant, page in _pages(keys))
+def _covered(ports: Ports, migration: Migration, keys: Sequence[Key]) -> set[Key]:
+    """Those with a journal row right now."""
+    found = [(tenant, ports.ledger.covered(migration.id, page, tenant=tenant)) for tenant, page in _pages(keys)]
+    return {(tenant, key) for tenant, page in found for key in page}
