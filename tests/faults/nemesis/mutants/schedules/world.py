@@ -14,11 +14,14 @@ from typing import Any
 import weaviate
 from openai import OpenAI
 
+from tests.faults import mutants
 from tests.faults.nemesis.judge import SeedOutcome, judge_seed
 from tests.faults.nemesis.mutants import VARIABLE
 from tests.faults.nemesis.mutants.schedules.relay import Relay
 from tests.faults.nemesis.records import phase_lines, write_json, write_lines
 from tests.faults.nemesis.warm import WarmForks, WarmProcess
+from tests.faults.sql_mutants import HELD_BY
+from tests.support.plain_sql import drop_for_good
 from vecferry.bootstrap import close_ports, connect_ports
 from vecferry.domain.gates import Gates
 from vecferry.domain.lifecycle import FORWARD, Phase
@@ -245,6 +248,7 @@ def schedule_world(parts: Parts, folder: Path, live: str, mutant: str, ledger_ur
                 gates=Gates(margin=0.2, min_golden_queries=1),
             )
         )
+        _drop_what_the_database_holds(ledger_url, mutant)
         world = ScheduleWorld(parts, folder, live, mutant, ports, Relay(server.http_port), ledger_url)
         try:
             world.at_100_percent()
@@ -252,3 +256,8 @@ def schedule_world(parts: Parts, folder: Path, live: str, mutant: str, ledger_ur
         finally:
             world.close()
             client.collections.delete(live)
+
+
+def _drop_what_the_database_holds(ledger_url: str, mutant: str) -> None:
+    for _, trigger in HELD_BY.get(getattr(mutants, mutant, None), ()):
+        drop_for_good(ledger_url, trigger)
