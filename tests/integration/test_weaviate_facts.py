@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.faults.nemesis.proxy import Proxies
 from vecferry.adapters.weaviate.store import WeaviateStore
 from vecferry.domain.objects import UNNAMED, StoredObject
 from vecferry.domain.pins import SearchProfile
@@ -266,6 +267,24 @@ def _counts(store: WeaviateStore) -> bool:
         return store.count("Docs") == 5
     except Retryable:
         return False
+
+
+def test_the_first_search_after_an_outage_is_answered(weaviate_server: WeaviateServer, collection: str) -> None:
+    """A channel on which every call failed at once is polled every 5 s only; whoever waits on it sees the server at once."""
+    with Proxies() as proxies:
+        grpc = proxies.open("grpc", "127.0.0.1", weaviate_server.grpc_port)
+        store = WeaviateStore(weaviate_server.http_url, grpc.address)
+        try:
+            assert store.count(collection) == 0
+            grpc.strike("cut")
+            end = time.monotonic() + 4
+            while time.monotonic() < end:
+                with pytest.raises(Retryable):
+                    store.count(collection)
+            grpc.lift()
+            assert store.count(collection) == 0
+        finally:
+            store.close()
 
 
 def test_a_server_that_loads_its_collections_says_404_for_what_it_has(own_server: WeaviateServer) -> None:

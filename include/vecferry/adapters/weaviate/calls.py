@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from vecferry.errors import BadInput, NotFound, NotWritten, Retryable, VecferryE
 
 QUORUM = {"consistency_level": "QUORUM"}
 READY = "/v1/.well-known/ready"
+RECONNECT_S = 2.5
+"""More than the longest back-off of a channel, ``grpc.max_reconnect_backoff_ms``."""
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -66,12 +69,23 @@ class Calls:
         raise self._named(errors.write_refused(response, where=where))
 
     def grpc(self, method: str, request: Any, *, where: str, timeout_s: float | None = None) -> Any:
-        """A read over gRPC (``Search``, ``Aggregate``)."""
+        """A read over gRPC (``Search``, ``Aggregate``).
+
+        Where the connection is gone it is asked once more, waiting a little for the next one: calls that fail at once leave
+        nobody who polls the channel, which then sees only every 5 s that the server is back.
+        """
         import grpc
 
-        call = getattr(self.connection.stub(), method)
+        call, metadata = getattr(self.connection.stub(), method), self.connection.grpc_metadata()
+        ends_at = time.monotonic() + (timeout_s or self.timeout_s)
         try:
-            return call(request, timeout=timeout_s or self.timeout_s, metadata=self.connection.grpc_metadata())
+            return call(request, timeout=timeout_s or self.timeout_s, metadata=metadata)
+        except grpc.RpcError as error:
+            left_s = min(ends_at - time.monotonic(), RECONNECT_S)
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or left_s <= 0:
+                raise self._named(errors.grpc_failed(error, where=where)) from error
+        try:
+            return call(request, timeout=left_s, metadata=metadata, wait_for_ready=True)
         except grpc.RpcError as error:
             raise self._named(errors.grpc_failed(error, where=where)) from error
 
