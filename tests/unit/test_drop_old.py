@@ -156,3 +156,9 @@ def test_the_command_says_what_it_did_and_what_stops_it():
     assert (done["dropped"], done["who"], done["why"]) == ("Docs", "tester", "the disk is full")
     assert "Docs is dropped" in world.run("drop-old", "Docs").out
     assert "dropped" in world.run("report", "Docs").out
+
+
+def test_the_plan_on_the_command_line_says_how_long_it_is_kept():
+    world = cli_world.World().pinned()
+    world.done("plan", "Docs", "--to", "sandbox-char-2", "--keep-days", "3", "--start")
+    assert world.migration.options["keep_days"] == 3

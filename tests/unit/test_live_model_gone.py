@@ -372,8 +372,11 @@ def test_the_commands():
     assert world.run("force-100", "Docs", "--why", "x").code == 2
     done = world.done("live-model-gone", "Docs", "--why", "it ended", "--force")
     assert (done["gone"], done["warnings"]) == (True, [])
+    assert world.done("status", "Docs")["next"] == "vecferry force-100 Docs --why …"
+    assert "nothing leads back" in world.run("status", "Docs").out
     assert "there is no rollback" in world.run("live-model-gone", "Docs", "--why", "again").out
     assert world.done("force-100", "Docs", "--why", "it ended")["percent"] == 100
+    assert world.done("status", "Docs")["next"] == "vecferry step cut_over_100 Docs"
     assert "serves 100%" in world.run("force-100", "Docs", "--why", "it ended").out
     assert "there is no way back" in world.run("rollback", "Docs", "--why", "worse").err
     assert world.run("rollback", "Docs", "--force").code == 2

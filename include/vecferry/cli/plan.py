@@ -43,6 +43,9 @@ def run(
     overlong: Annotated[
         str, typer.Option(metavar="POLICY", help="Texts over the model's limit: truncate, skip or fail.")
     ] = "truncate",
+    keep_days: Annotated[
+        float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
+    ] = None,
     start: Annotated[
         bool, typer.Option("--start", metavar="", help="Begin the migration; without it nothing is written.")
     ] = False,
@@ -63,6 +66,7 @@ def run(
         soak_minutes=soak_minutes,
         margin=margin,
         overlong=_policy(overlong),
+        keep_days=keep_days,
         who=person(who),
         why=why or "planned on the command line",
     )

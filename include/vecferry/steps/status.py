@@ -9,7 +9,7 @@ from typing import Any
 from vecferry.domain.chunks import Chunk, ChunkState
 from vecferry.domain.lifecycle import FORWARD, Migration, Phase
 from vecferry.domain.routing import Lease
-from vecferry.domain.stages import STAGES
+from vecferry.domain.stages import BY_NAME, STAGES
 from vecferry.ports import Ports
 from vecferry.steps import discard, old_collection
 from vecferry.steps.backfill import PLANNED
@@ -116,6 +116,8 @@ def next_action(ports: Ports, migration: Migration | None, pin: str) -> str:
     if migration.phase is Phase.ROLLED_BACK:
         return f"vecferry verify {pin} --repair, then vecferry reopen {pin} --why …; or vecferry discard {pin} --why …"
     stage = next_stage(ports, migration)
+    if migration.live_model_gone and stage in BY_NAME and BY_NAME[stage].percent not in (None, migration.percent):
+        return f"vecferry force-100 {pin} --why …"
     return f"vecferry step {stage} {pin}" if stage else ""
 
 
@@ -195,6 +197,8 @@ def _hints(ports: Ports, migration: Migration | None, found: dict[str, Any]) -> 
         hints.append(f"router {lease.router_id} at {lease.where} speaks {speaks}: it may only read; upgrade vecferry there")
     if migration.paused:
         hints.append(f"paused: {migration.paused}")
+    if migration.live_model_gone:
+        hints.append(f"{migration.from_space.id} is gone: live takes objects without a vector, and nothing leads back")
     journal = found["journal"]
     if journal["oldest_row_age_s"] > ports.timings.takeover_s + 2 * ports.timings.delta_s:
         alive = any(router["alive"] for router in found["routers"])
