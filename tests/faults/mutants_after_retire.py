@@ -12,7 +12,7 @@ from vecferry.domain import routing
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import barrier
 from vecferry.errors import Retryable
-from vecferry.steps import drop_old
+from vecferry.steps import drop_old, force_100
 
 
 def the_deletion_waits_for_no_router(patch: pytest.MonkeyPatch) -> None:
@@ -53,3 +53,12 @@ def a_gone_model_may_be_gone_back_to(patch: pytest.MonkeyPatch) -> None:
 def any_shadow_stands_in(patch: pytest.MonkeyPatch) -> None:
     """If the old model dies before retire: whatever is known of the shadow."""
     patch.setattr(routing, "_PROVEN", frozenset(Phase))
+
+
+def a_force_excuses_a_canary_at_once(patch: pytest.MonkeyPatch) -> None:
+    """What a person passes over counts from the acceptance on, whether or not 100% followed."""
+
+    def accepted(ports: Any, migration: Migration, stage: str) -> bool:
+        return any(verdict.stage == stage and verdict.accepted_by for _, verdict in ports.ledger.verdicts(migration.id))
+
+    patch.setattr(force_100, "was_passed_over", accepted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ from vecferry.domain.lifecycle import Phase
 from vecferry.domain.objects import UNNAMED
 from vecferry.domain.routing import Arm
 from vecferry.errors import ModelGone, NeedsPerson, NotWritten, VecferryError
-from vecferry.steps import live_model_gone, roll_back
+from vecferry.steps import cut_over, force_100, live_model_gone, roll_back, stage_runner
 
 
 def test_a_rollback_that_was_under_way_when_the_model_was_declared_gone_is_refused(dual: FaultWorld) -> None:
@@ -82,17 +83,44 @@ def test_the_shadow_stands_in_for_no_query_after_a_rollback(dual: FaultWorld) ->
     expect(isinstance(_asked(router), ModelGone), "declared or not")
 
 
+@pytest.mark.parametrize("until", ["move", "record_event"], ids=["before its move", "after its move"])
+def test_a_force_that_crashes_excuses_a_canary_only_if_it_has_moved(dual: FaultWorld, until: str) -> None:
+    """The person's acceptance is written first, so that a check that runs meanwhile does not undo the jump."""
+    dual.walk_to(Phase.VALIDATED)
+    _dies(dual)
+    _declared(dual)
+    dual.s.actor("F", lambda: force_100.act(dual.ports, dual.migration_id, who="tess", why="it was switched off"))
+    dual.s.run("F", until=until)
+    dual.s.crash("F")
+    moved = until == "record_event"
+    expect((dual.migration.percent == 100) is moved, "the crash is where the schedule says")
+    if not moved:
+        dual.ledger.set_live_model_gone(dual.migration_id, False, who="tess", why="it is back")
+        dual.clock.advance(1)
+        stage_runner.act("cut_over_5", dual.ports, dual.migration_id)
+    verdict = cut_over.judge(dual.ports, dual.migration_id, "cut_over_5")
+    expect(("passed over" in verdict.reason) is moved, f"judged as what it is: {verdict.reason}")
+
+
 SCHEDULES: list[tuple[Mutant, Callable[[FaultWorld], None]]] = [
     (
         mutants.a_gone_model_may_be_gone_back_to,
         test_a_rollback_that_was_under_way_when_the_model_was_declared_gone_is_refused,
+    ),
+    (
+        mutants.a_force_excuses_a_canary_at_once,
+        partial(test_a_force_that_crashes_excuses_a_canary_only_if_it_has_moved, until="move"),
     ),
     (mutants.any_shadow_stands_in, test_the_shadow_stands_in_for_no_query_before_it_is_proven),
     (mutants.any_shadow_stands_in, test_the_shadow_stands_in_for_no_query_after_a_rollback),
 ]
 
 
-@pytest.mark.parametrize(("mutant", "schedule"), SCHEDULES, ids=lambda value: value.__name__.removeprefix("test_")[:48])
+def named(value: object) -> str:
+    return str(getattr(value, "__name__", "a_force_that_crashes")).removeprefix("test_")[:48]
+
+
+@pytest.mark.parametrize(("mutant", "schedule"), SCHEDULES, ids=named)
 def test_a_schedule_of_a_dead_model_finds_its_mutant(
     monkeypatch: pytest.MonkeyPatch, dual: FaultWorld, mutant: Mutant, schedule: Callable[[FaultWorld], None]
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import Mode
-from vecferry.domain.stages import STAGES
+from vecferry.domain.stages import BY_NAME, STAGES
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.errors import BadInput
 from vecferry.ports import Event, Ports
@@ -15,6 +15,7 @@ from vecferry.steps.entrance import enter
 from vecferry.steps.model_end import why_no_soak
 
 FORCED = "forced_100"
+_FORCED_OVER = "passed_over"
 _MAY = frozenset({Phase.VALIDATED, Phase.SERVING})
 
 
@@ -68,10 +69,20 @@ def _passed_over(ports: Ports, migration: Migration) -> list[str]:
 def _accept(ports: Ports, migration: Migration, stages: list[str], *, who: str, why: str) -> None:
     """Before the move: a check that runs meanwhile must not take the jump for a failed canary."""
     for stage in stages:
-        verdict = Verdict(stage, Outcome.NO_DATA, "passed over: 100% was forced", {}, accepted_by=who, accepted_why=why)
+        evidence = {_FORCED_OVER: True}
+        verdict = Verdict(stage, Outcome.NO_DATA, "passed over: 100% was forced", evidence, accepted_by=who, accepted_why=why)
         ports.ledger.record_verdict(migration.id, verdict)
 
 
 def was_passed_over(ports: Ports, migration: Migration, stage: str) -> bool:
-    events = ports.ledger.events(migration_id=migration.id, what=FORCED)
-    return any(stage in event.detail.get("passed_over", ()) for event in events)
+    """Whether 100% followed on the acceptance, and the stage's own percent did not: a force that was interrupted before its
+    move, or undone since, excuses no canary."""
+    said = [
+        at for at, verdict in ports.ledger.verdicts(migration.id) if verdict.stage == stage and _FORCED_OVER in verdict.evidence
+    ]
+    if not said:
+        return False
+    own = [r for r in ports.ledger.routings(migration.pin) if r.migration_id == migration.id]
+    forced = any(r.percent == 100 and r.published_at and r.published_at >= said[-1] for r in own)
+    served = any(r.percent == BY_NAME[stage].percent and r.published_at and r.published_at > said[-1] for r in own)
+    return forced and not served
