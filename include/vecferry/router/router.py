@@ -33,7 +33,8 @@ class Router:
     """Thread-safe; one a process and pin. ``Router.connect`` makes it from the environment.
 
     Threads refresh the routing, bring the shadow up to date after writes, and work off what crashed owners left. After a fork
-    the child registers anew and starts its own. ``close`` (or the end of ``with``) finishes what is queued and deregisters.
+    the child's first call registers anew and starts threads of its own; a child that never calls has no lease. ``close`` (or
+    the end of ``with``) finishes what is queued and deregisters.
     """
 
     @classmethod
@@ -67,9 +68,10 @@ class Router:
         self._counted = counted
         self._on_close = on_close
         self._closed = False
+        self._forked = False
+        self._waking = threading.Lock()
         self._start()
-        if threads:
-            _forget_after_fork(self)
+        _alive.add(self)
 
     # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -85,19 +87,19 @@ class Router:
     ) -> SearchHits:
         """By the pin's search profile. ``key`` (a user or session id) keeps its arm for the whole migration; ``filters`` is the
         Weaviate client's ``Filter``; ``timeout`` in seconds, embedding and fallback included."""
-        return self._searching.search(text, key=key, limit=limit, filters=filters, tenant=tenant, timeout_s=timeout)
+        return self._here()._searching.search(text, key=key, limit=limit, filters=filters, tenant=tenant, timeout_s=timeout)
 
     def arm(self, key: str, *, tenant: str | None = None, timeout: float = 30.0) -> AbstractContextManager[ArmHandle]:
         """For your own Weaviate queries: ``arm.collection`` and ``arm.embed`` belong together, for ``timeout`` seconds."""
-        return self._searching.arm(key, tenant=tenant, timeout_s=timeout)
+        return self._here()._searching.arm(key, tenant=tenant, timeout_s=timeout)
 
     def route(self, key: str) -> Route:
         """Where ``key`` would be served now, and why; no I/O."""
-        return self._searching.served_by(key)
+        return self._here()._searching.served_by(key)
 
     def feedback(self, query_id: str, *, useful: bool) -> bool:
         """Whether the answer helped; counted for its arm. ``False`` if the query is no longer known here."""
-        return self._searching.feedback(query_id, useful=useful)
+        return self._here()._searching.feedback(query_id, useful=useful)
 
     # --- writing ----------------------------------------------------------------------------------------------------------
 
@@ -114,41 +116,47 @@ class Router:
 
         Raises ``BadInput``, ``NotWritten`` (it did not happen and will not) or ``UnknownOutcome`` (it may have, or may yet).
         """
-        return self._anew(lambda: self._writing.put(uuid, properties, vector=vector, tenant=tenant, timeout_s=timeout))
+        return self._here()._anew(lambda: self._writing.put(uuid, properties, vector=vector, tenant=tenant, timeout_s=timeout))
 
     def put_many(self, items: Iterable[Item], *, tenant: str | None = None, timeout: float = 30.0) -> Receipt:
         """``(uuid, properties)`` pairs; the receipt says which are acknowledged, refused and unknown."""
         given = list(items)
-        return self._anew(lambda: self._writing.put_many(given, tenant=tenant, timeout_s=timeout))
+        return self._here()._anew(lambda: self._writing.put_many(given, tenant=tenant, timeout_s=timeout))
 
     def update(self, uuid: str, properties: Mapping[str, Any], *, tenant: str | None = None, timeout: float = 10.0) -> Receipt:
         """Merges into an object; raises ``NotFound`` if it does not exist."""
-        return self._anew(lambda: self._writing.update(uuid, properties, tenant=tenant, timeout_s=timeout))
+        return self._here()._anew(lambda: self._writing.update(uuid, properties, tenant=tenant, timeout_s=timeout))
 
     def delete(self, uuid: str, *, tenant: str | None = None, timeout: float = 10.0) -> Receipt:
         """Deleting what does not exist succeeds."""
-        return self._anew(lambda: self._writing.delete(uuid, tenant=tenant, timeout_s=timeout))
+        return self._here()._anew(lambda: self._writing.delete(uuid, tenant=tenant, timeout_s=timeout))
 
     def delete_many(self, uuids: Iterable[str], *, tenant: str | None = None, timeout: float = 30.0) -> Receipt:
         given = list(uuids)
-        return self._anew(lambda: self._writing.delete_many(given, tenant=tenant, timeout_s=timeout))
+        return self._here()._anew(lambda: self._writing.delete_many(given, tenant=tenant, timeout_s=timeout))
 
     def change(self, uuids: Iterable[str], *, tenant: str | None = None, timeout: float = 30.0) -> AbstractContextManager[Any]:
         """Any native write to these keys: yields the live collection's native handle; on leaving the block, texts that
         changed are embedded again and the shadow follows."""
-        return self._writing.change(list(uuids), tenant=tenant, timeout_s=timeout)
+        return self._here()._writing.change(list(uuids), tenant=tenant, timeout_s=timeout)
 
     # --- life -------------------------------------------------------------------------------------------------------------
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Waits until the shadow has followed all writes of this router; ``False`` if ``timeout`` seconds were not enough."""
-        return self._queue.wait_idle(timeout)
+        return self._here()._queue.wait_idle(timeout)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finishes the queue (at most ``timeout`` seconds; the janitor does the rest), reports, deregisters. Idempotent."""
         if self._closed:
             return
         self._closed = True
+        if not self._forked:  # else all that there is, lease included, is the parent's
+            self._leave(timeout)
+        if self._on_close:
+            self._on_close()
+
+    def _leave(self, timeout: float) -> None:
         self._queue.wait_idle(timeout)
         self._stop.set()
         for thread in self._threads:
@@ -157,8 +165,6 @@ class Router:
             self._observe()
         with suppress(VecferryError):
             self._membership.leave()
-        if self._on_close:
-            self._on_close()
 
     def __enter__(self) -> Router:
         return self
@@ -168,7 +174,7 @@ class Router:
 
     def refresh(self) -> bool:
         """One turn of the routing thread: adopts and acknowledges. For applications without threads, and tests."""
-        return self._membership.refresh()
+        return self._here()._membership.refresh()
 
     # --- threads ----------------------------------------------------------------------------------------------------------
 
@@ -244,24 +250,30 @@ class Router:
             self._counts.give_back(seen)
             raise
 
-    def _restart_in_child(self) -> None:
-        if not self._closed:
-            self._start()
+    # --- after a fork
+
+    def _here(self) -> Router:
+        """This router in this process. Raises as ``__init__`` does where it begins anew in a child."""
+        if self._forked:
+            with self._waking:
+                if self._forked:
+                    self._start()
+                    self._forked = False
+        return self
+
+    def _forget_the_parent(self) -> None:
+        """No I/O and no lock: another thread may have held any of them at the fork. What is replaced here is all that the
+        parent's threads could hold; the rest is made anew by the first call."""
+        self._forked = not self._closed
+        self._waking = threading.Lock()
 
 
 _alive: weakref.WeakSet[Router] = weakref.WeakSet()
 
 
-def _forget_after_fork(router: Router) -> None:
-    _alive.add(router)
-
-
 def _after_fork_in_child() -> None:
     for router in list(_alive):
-        try:
-            router._restart_in_child()
-        except VecferryError as error:
-            _log.warning("router %s could not register after the fork: %s", router.pin, error)
+        router._forget_the_parent()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
