@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vecferry.checks.expectations import expectation_classes
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.objects import STAMP_CONTENT_HASH, STAMP_MODEL, STAMP_SKIPPED, STAMP_VERSION, StoredObject
 from vecferry.domain.shadow import differences
+from vecferry.domain.sweeping import native_change
 from vecferry.ports import Ports
+from vecferry.steps import sweep
 
 _PAGE = 500
 _LOOK_AGAIN_S = 0.25
+_FOLLOWED_AT_MOST = 5
 Key = tuple[str | None, str]
 
 
@@ -21,20 +25,30 @@ def object_rows(ports: Ports, migration: Migration, keys: Sequence[Key]) -> list
     """A row per key that live has.
 
     What differs is looked at again until no journal row covers it twice in a row, as long as the janitor may need after an
-    owner's crash (T + 2δ): a router or a copier that died just before must not fail the gate.
+    owner's crash (T + 2δ): a router or a copier that died just before must not fail the gate. What was written natively since
+    the last sweep is followed first, where the migration sweeps: an object that stays wrong though it was followed fails.
     """
     deadline = ports.clock.monotonic() + ports.timings.takeover_s + 2 * ports.timings.delta_s + ports.timings.poll_s
     rows: dict[Key, dict[str, Any]] = {}
-    pending, uncovered = list(keys), set[Key]()
+    pending, uncovered, followed = list(keys), set[Key](), Counter[Key]()
     while True:
         covered = _covered(ports, migration, pending)
         rows |= _look(ports, migration, pending)
         pending = [key for key in pending if key in rows and rows[key]["differences"]]
         before, uncovered = uncovered, set(pending) - covered - _covered(ports, migration, pending)
-        if set(pending) <= before & uncovered or ports.clock.monotonic() >= deadline:
+        native = [key for key in sorted(uncovered, key=str) if _is_native(migration, rows[key], followed[key])]
+        if (not native and set(pending) <= before & uncovered) or ports.clock.monotonic() >= deadline:
             break
+        sweep.follow(ports, migration, native)
+        followed.update(native)
         ports.clock.sleep(_LOOK_AGAIN_S)
     return [row for row in rows.values() if row["live"]]
+
+
+def _is_native(migration: Migration, row: Mapping[str, Any], followed: int) -> bool:
+    """A native writer may write it again while it is followed, but hardly every time."""
+    why = [kind for kind in row["differences"].split(", ") if kind]
+    return migration.sweeps and followed < _FOLLOWED_AT_MOST and native_change(why) is not None
 
 
 def expectations(migration: Migration) -> list[Any]:

@@ -22,6 +22,8 @@ class Gates:
     canary_golden_margin: float = 0.05
     split_tolerance_sigmas: float = 4.0
     parity_max_age_s: float = 3600.0
+    sweep_max_age_s: float = 900.0
+    """Since the end of the last sweep, where applications write live natively."""
     corroboration_sources: int = 2
     keep_old_days: float = 14.0
     """How long ``retire`` keeps the old collection, unless the request says otherwise."""

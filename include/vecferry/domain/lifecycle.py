@@ -85,6 +85,11 @@ class Migration:
         return self.phase in ENDED
 
     @property
+    def sweeps(self) -> bool:
+        """Some applications write live natively: their changes are found by scanning."""
+        return bool(self.options.get("sweep"))
+
+    @property
     def live_model_gone(self) -> bool:
         return bool(self.options.get(LIVE_MODEL_GONE))
 

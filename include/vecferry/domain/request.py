@@ -17,6 +17,7 @@ class MigrationRequest:
     """``collection`` is the pin's name. ``budget_usd`` caps the spend; ``deadline`` is the day by which it must be done;
     ``soak_minutes`` the least time at each percent; ``margin`` the tolerated loss in points of nDCG@10; ``notice_id`` names the
     notice that started it, ``who`` the person or DAG run. ``keep_days``: how long the old collection is kept after ``retire``.
+    ``sweep``: some applications write the live collection natively, not through the Router; scanning finds their changes.
     """
 
     collection: str
@@ -30,6 +31,7 @@ class MigrationRequest:
     chunk_concurrency: int = 4
     overlong: OverlongPolicy = "truncate"
     keep_days: float | None = None
+    sweep: bool = False
     notice_id: str | None = None
     who: str = ""
     why: str = ""

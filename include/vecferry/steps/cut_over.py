@@ -11,7 +11,7 @@ from vecferry.domain.stages import BY_NAME
 from vecferry.domain.telemetry import Observation, total
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.ports import Ports
-from vecferry.steps import force_100
+from vecferry.steps import force_100, sweeps
 from vecferry.steps.model_end import refuse_a_soak_past_the_end
 from vecferry.steps.readiness import YES, Ready, acknowledged
 from vecferry.steps.standing import has_work, refuse_if_paused
@@ -28,6 +28,7 @@ def act(ports: Ports, migration_id: str, stage: str) -> dict[str, Any]:
     if has_work(stage, migration):
         refuse_if_paused(migration)
         refuse_a_soak_past_the_end(ports, migration, stage)
+        sweeps.refuse_unless_followed(ports, migration)
         migration = ports.ledger.move(
             migration,
             Phase.SERVING,
@@ -47,6 +48,8 @@ def ready(ports: Ports, migration_id: str, stage: str) -> Ready:
     answer = acknowledged(ports, migration, routing.version)
     if not answer.done or routing.published_at is None:
         return answer
+    if why := sweeps.why_not_followed(ports, migration):
+        return Ready(False, why)
     soaked_s = (ports.ledger.now() - routing.published_at).total_seconds()
     wanted_s = 60 * float(migration.options.get("soak_minutes", 0))
     if soaked_s < wanted_s:

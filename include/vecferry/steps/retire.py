@@ -17,6 +17,7 @@ from vecferry.steps.model_drift import fingerprint_of
 from vecferry.steps.old_collection import RETIRED, close, kept_from, old_collection
 from vecferry.steps.readiness import Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
+from vecferry.steps.sweep import refuse_while_natively_written
 from vecferry.steps.verify_parity import last_clean_pass
 
 
@@ -28,6 +29,7 @@ def act(ports: Ports, migration_id: str) -> dict[str, Any]:
     if has_work("retire", migration):
         refuse_if_paused(migration)
         _refuse_unless_proven(ports, migration)
+        refuse_while_natively_written(ports, migration)
         _record(ports, migration, _freeze_and_flip(ports, migration))
     old = old_collection(ports, ports.ledger.migration(migration_id))
     closed = close(ports, migration) if old.dropped is None else False

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -17,9 +17,11 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.mixing import sample_to_find
 from vecferry.domain.objects import StoredObject
 from vecferry.domain.shadow import differences
+from vecferry.domain.sweeping import NativeChange, Sweep, native_change
 from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
-from vecferry.steps import drift, restored_ledger
+from vecferry.protocol.reconcile import Reconciled
+from vecferry.steps import drift, restored_ledger, sweeps
 from vecferry.steps.both_sides import keys_of_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
@@ -34,6 +36,7 @@ _EXAMPLES = 10
 SAMPLE = sample_to_find(0.01)
 CLEAN_PASS = "parity_clean_pass"
 ALARM = "parity_alarm"
+_COUNTED = ("objects_live", "objects_shadow", "in_flight", "uncovered", "unindexed", "mended")
 Progress = Callable[["Pass"], None]
 
 
@@ -42,6 +45,8 @@ class Pass:
     """One pass over both collections. ``uncovered`` differences had no journal row: an assumption broke.
 
     ``foreign``: of the ``reembedded`` vectors of the shadow, those that are not what the new model gives for their text.
+    ``native``: what applications that bypass the Router wrote to live alone, where the migration sweeps; ``mended`` of it.
+    ``began`` is the ledger's time, ``tenant`` and ``after`` say how far the scan is.
     """
 
     objects_live: int = 0
@@ -51,13 +56,28 @@ class Pass:
     unindexed: int = 0
     reembedded: int = 0
     foreign: int = 0
+    native: Counter[NativeChange] = field(default_factory=Counter)
+    native_examples: list[str] = field(default_factory=list)
+    mended: int = 0
+    began: datetime | None = None
+    tenant: str | None = None
+    after: str = ""
     kinds: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     outliers: Outliers = field(default_factory=Outliers, repr=False)
 
     @property
     def differences(self) -> int:
+        return self.unexplained + self.left_over
+
+    @property
+    def unexplained(self) -> int:
         return self.uncovered + self.unindexed + self.foreign
+
+    @property
+    def left_over(self) -> int:
+        """Native changes that are not in the shadow yet: all, where the pass only looks."""
+        return self.native.total() - self.mended
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -70,7 +90,36 @@ class Pass:
             "foreign": self.foreign,
             "kinds": dict(self.kinds),
             "examples": self.examples,
+            **({"native": dict(self.native), "mended": self.mended} if self.native else {}),
         }
+
+    def as_sweep(self, ended: datetime) -> Sweep:
+        new, changed, deleted = (self.native[kind] for kind in (NativeChange.NEW, NativeChange.CHANGED, NativeChange.DELETED))
+        return Sweep(
+            began=self.began or ended,
+            ended=ended,
+            objects=self.objects_live,
+            new=new,
+            changed=changed,
+            deleted=deleted,
+            mended=self.mended,
+            left_over=self.left_over,
+            unexplained=self.unexplained,
+            examples=tuple([*self.native_examples, *self.examples][:_EXAMPLES]),
+        )
+
+    def as_progress(self) -> dict[str, Any]:
+        """JSON-able: where the scan is and what it has counted, for ``stopped_at``. Not how its vectors point."""
+        plain = {name: getattr(self, name) for name in (*_COUNTED, "tenant", "after", "examples", "native_examples")}
+        began = self.began.isoformat() if self.began else None
+        return plain | {"began": began, "native": dict(self.native), "kinds": dict(self.kinds)}
+
+    @classmethod
+    def stopped_at(cls, progress: Mapping[str, Any]) -> Pass:
+        given = dict(progress)
+        began = datetime.fromisoformat(given.pop("began"))
+        native = Counter({NativeChange(kind): number for kind, number in given.pop("native").items()})
+        return cls(**given | {"began": began, "native": native, "kinds": Counter(given["kinds"])})
 
 
 def act(ports: Ports, migration_id: str, progress: Progress | None = None, *, sample: int | None = SAMPLE) -> dict[str, Any]:
@@ -86,6 +135,8 @@ def act(ports: Ports, migration_id: str, progress: Progress | None = None, *, sa
     drift.follow(ports, migration)
     for number in range(1, _MOST_PASSES + 1):
         result = compare(ports, migration, repair=True, progress=progress, sample=sample)
+        if migration.sweeps:
+            sweeps.record(ports, migration, result.as_sweep(ports.ledger.now()))
         if result.differences == 0:
             recorded(ports, migration, CLEAN_PASS, f"pass {number}", **result.as_dict())
             return result.as_dict() | {"passes": number}
@@ -112,25 +163,33 @@ def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Map
 
 
 def compare(
-    ports: Ports, migration: Migration, *, repair: bool, progress: Progress | None = None, sample: int | None = SAMPLE
+    ports: Ports,
+    migration: Migration,
+    *,
+    repair: bool,
+    progress: Progress | None = None,
+    sample: int | None = SAMPLE,
+    so_far: Pass | None = None,
 ) -> Pass:
     """Scans both sides in step, page by page; with ``repair`` each difference is reconciled under a row (rule 12).
 
-    ``sample`` vectors of the shadow are embedded again (``None``: all), and those that point furthest off the others.
+    ``sample`` vectors of the shadow are embedded again (``None``: all, 0: none), and those that point furthest off the others.
+    ``so_far`` is a pass to go on with; it is kept up to date, also where this raises.
     """
-    result = Pass()
+    result = so_far or Pass()
+    result.began = result.began or ports.ledger.now()
     names = set(ports.store.tenants(migration.spec.live)) | set(ports.store.tenants(migration.spec.shadow))
-    tenants: list[str | None] = [*sorted(names)] or [None]
+    tenants: list[str | None] = [name for name in sorted(names) if name >= (result.tenant or "")] or [None]
     if repair:
         copy_tenants(ports, migration)
     for tenant in tenants:
-        after = ""
-        while page := keys_of_both(ports.store, migration.spec, after=after, until=LAST, limit=_PAGE, tenant=tenant):
+        result.tenant, result.after = tenant, result.after if tenant == result.tenant else ""
+        while page := keys_of_both(ports.store, migration.spec, after=result.after, until=LAST, limit=_PAGE, tenant=tenant):
             _compare_page(ports, migration, page, tenant, result, repair=repair)
-            after = page[-1]
+            result.after = page[-1]
             if progress is not None:
                 progress(result)
-    if not (repair and result.differences):  # else it is paid for once, in the pass after the repair
+    if sample != 0 and not (repair and result.differences):  # else it is paid for once, in the pass after the repair
         _embed_again(ports, migration, result, sample, repair=repair)
     return result
 
@@ -146,6 +205,8 @@ def _compare_page(
         covered |= ports.ledger.covered(migration.id, list(found), tenant=tenant)
         found = _still_there(ports, migration, found, covered, tenant)
     uncovered = {key: why for key, why in found.items() if key not in covered}
+    native = _native(migration, uncovered)
+    uncovered = {key: why for key, why in uncovered.items() if key not in native}
     result.in_flight += len(set(found) & covered)
     _note(result, uncovered)
     for key, obj in shadow.items():
@@ -156,12 +217,30 @@ def _compare_page(
     result.examples = (result.examples + [f"{key}: not indexed" for key in sorted(unindexed)])[:_EXAMPLES]
     if uncovered:
         _alarm(ports, migration, uncovered)
+    if native:
+        _note_native(ports, migration, native, result)
     if repair:
-        _mend(ports, migration, [*uncovered, *unindexed], tenant, reinsert=unindexed)
+        done = _mend(ports, migration, [*uncovered, *native, *unindexed], tenant, reinsert=unindexed)
+        result.mended += len(done.in_sync & set(native))
 
 
-def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | None, *, reinsert: set[str]) -> None:
-    copy_keys(
+def _native(migration: Migration, uncovered: Mapping[str, Sequence[str]]) -> dict[str, NativeChange]:
+    """What is expected where applications bypass the Router, and an alarm where none does."""
+    kinds = {key: native_change(why) for key, why in uncovered.items()} if migration.sweeps else {}
+    return {key: kind for key, kind in kinds.items() if kind is not None}
+
+
+def _note_native(ports: Ports, migration: Migration, native: Mapping[str, NativeChange], result: Pass) -> None:
+    """Before the repair: who dies in between must not have wiped out the trace of a writer that has not moved."""
+    examples = [f"{key}: {kind}" for key, kind in native.items()]
+    if result.began is not None:
+        sweeps.note_native_writes(ports, migration, examples[:_EXAMPLES], since=result.began)
+    result.native.update(native.values())
+    result.native_examples = (result.native_examples + examples)[:_EXAMPLES]
+
+
+def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | None, *, reinsert: set[str]) -> Reconciled:
+    return copy_keys(
         ports,
         migration,
         keys,
