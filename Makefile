@@ -6,13 +6,15 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 ARGS ?=
+SEEDS ?= 3
+SEED ?=
 VENV := .vecferry/venv
 BIN := $(VENV)/bin
 
 # Without .pyc files Airflow's imports take three times as long; every process of a demo or test would pay that.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo test bench lint
+.PHONY: help venv demo test faults bench lint
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -35,6 +37,10 @@ demo: venv ## a whole migration on real parts, with an application on it; ARGS=-
 test: venv ## all tests: unit, faults, contract, DAGs, integration, end to end
 	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
 	@$(BIN)/python -m pytest -q tests/unit tests/faults tests/contract tests/dags tests/integration tests/e2e $(ARGS)
+
+faults: venv ## everything around a migration killed, cut and made to lie; SEEDS=50, or SEED=7 for that one again
+	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
+	@$(BIN)/python -m tests.faults.nemesis $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 bench: venv ## sizes and times, each beside what it is compared to
 	@$(BIN)/python -m vecferry.sandbox.bench $(ARGS)

@@ -55,6 +55,7 @@ class Proxies:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close_all()
+        self.run(_cancel_all()).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -191,6 +192,14 @@ class _Connection:
         while await _read(reader):
             pass  # What comes after the end of file that the other side was given is nobody's.
         await delivering
+
+
+async def _cancel_all() -> None:
+    """What a closed connection left waiting."""
+    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 async def _deliver(chunks: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:

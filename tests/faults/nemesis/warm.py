@@ -44,6 +44,7 @@ class WarmProcess:
         if self._exit_code is None and select.select([self._connection], [], [], 0)[0]:
             self._exit_code = int(self._answers.readline() or -signal.SIGKILL)
             self.ended = time.time()
+            self._answers.close()
             self._connection.close()
         return self._exit_code
 
