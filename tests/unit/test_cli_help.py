@@ -26,6 +26,7 @@ VERBS = {
     "verify": ["Nope"],
     "accept": ["Nope", "backfill", "--why", "x"],
     "janitor": ["Nope"],
+    "sweep": ["Nope", "--once"],
     "doctor": ["Nope"],
     "routers": ["Nope"],
     "report": ["Nope"],

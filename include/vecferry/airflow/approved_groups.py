@@ -31,6 +31,11 @@ All queries of **{{ params.collection }}** are served by **{{ params.to_model }}
 
 After this there is no way back but another migration: writes are held for a moment (2 s at most), authority moves, and the
 old collection stays, read-only, until somebody deletes it.
+{% if params.get("sweep") %}
+**Some applications wrote without the Router.** It refuses until a person has said that they have moved
+(`vecferry sweep {{ params.collection }} --writers-moved --why …`), and while a sweep still finds what they write. What one
+writes natively in the moment itself is lost.
+{% endif %}
 """
 
 

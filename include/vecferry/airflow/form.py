@@ -43,6 +43,11 @@ def _what(given: Mapping[str, Any]) -> dict[str, Param]:
             given, "to_model", title="New model", section=_WHAT, type="string", minLength=1,
             description="As `vecferry models` lists it, for example `openai/text-embedding-3-large`.",
         ),
+        "sweep": _param(
+            given, "sweep", False, title="Some applications bypass the Router", section=_WHAT, type="boolean",
+            description="Their changes are found by scanning: slower, stale by up to two passes and a pause (the plan "
+            "says how long), and before retire a person has to say that they have moved: `vecferry sweep PIN --writers-moved`.",
+        ),
         "notice_id": _param(
             given, "notice_id", None, title="Notice", section=_WHAT, type=["string", "null"],
             description="Filled in by deprecation_watch. With it, the notice must be corroborated; a person needs none.",

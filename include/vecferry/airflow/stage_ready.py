@@ -30,8 +30,8 @@ SLOW_TIMEOUT_S = 7 * 86_400.0
 
 
 class StageReady(BaseSensorOperator):
-    """Pokes for what takes seconds, working off the journal as it waits; ``slow`` stages (soaks, corroboration) are put off
-    when they outlast ``PATIENCE_S``.
+    """Pokes for what takes seconds, working off the journal as it waits, and sweeping where applications bypass the Router;
+    ``slow`` stages (soaks, corroboration) are put off when they outlast ``PATIENCE_S``.
 
     Declared as ``reschedule`` for the scheduler, which reads that at parse time; the soak is known only when it runs.
     """
@@ -59,12 +59,15 @@ class StageReady(BaseSensorOperator):
             ) from None
 
     def poke(self, context: Context) -> bool:
-        from vecferry.steps import stage_runner
+        from vecferry.steps import stage_runner, sweep
 
         try:
+            about = self.subject(context)
             if self.mode == "poke":  # a janitor must watch a row for a while itself: of no use to one that comes and goes
                 self._work_off(context)
-            answer = stage_runner.ready(self.stage, self._ports, self.subject(context))
+            if isinstance(about, str):  # in either mode: a sweep remembers nothing but what the ledger does
+                sweep.keep_fresh(self._ports, about)
+            answer = stage_runner.ready(self.stage, self._ports, about)
             done, waiting_for = answer.done, answer.waiting_for
         except (Retryable, Paused) as error:
             done, waiting_for = False, str(error)

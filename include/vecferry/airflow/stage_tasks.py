@@ -28,11 +28,14 @@ def act_task(stage: str, subject: Subject, connect: Connect, *, retries: int = 4
 
     @task(task_id="act", retries=retries)
     def act() -> dict[str, Any]:
-        from vecferry.steps import stage_runner
+        from vecferry.steps import stage_runner, sweep
 
         context = get_current_context()
         with ports_in_task(connect, context) as ports:
-            return stage_runner.act(stage, ports, subject(context))
+            about = subject(context)
+            if isinstance(about, str) and stage != "retire":  # it makes a pass of its own
+                sweep.keep_fresh(ports, about)
+            return stage_runner.act(stage, ports, about)
 
     return operator_of(act())
 

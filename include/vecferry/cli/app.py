@@ -30,6 +30,7 @@ from vecferry.cli import (
     routers,
     status,
     step,
+    sweep,
     unpause,
     verify,
 )
@@ -74,7 +75,15 @@ def _examples(lines: Sequence[str]) -> str:
 for _panel, _verbs in {
     "Look": {"status": status, "report": report, "doctor": doctor, "routers": routers, "models": models, "notices": notices},
     "Prepare": {"pin": pin, "plan": plan},
-    "Move": {"step": step, "verify": verify, "accept": accept, "pause": pause, "unpause": unpause, "janitor": janitor},
+    "Move": {
+        "step": step,
+        "verify": verify,
+        "accept": accept,
+        "pause": pause,
+        "unpause": unpause,
+        "janitor": janitor,
+        "sweep": sweep,
+    },
     "Finish": {"drop-old": drop_old, "live-model-gone": live_model_gone, "force-100": force_100},
     "Go back": {"rollback": rollback, "reopen": reopen, "discard": discard},
 }.items():

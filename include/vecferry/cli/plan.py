@@ -46,6 +46,10 @@ def run(
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
     ] = None,
+    sweep: Annotated[
+        bool,
+        typer.Option("--sweep", metavar="", help="Some applications write without the Router: find their changes by scanning."),
+    ] = False,
     start: Annotated[
         bool, typer.Option("--start", metavar="", help="Begin the migration; without it nothing is written.")
     ] = False,
@@ -67,6 +71,7 @@ def run(
         margin=margin,
         overlong=_policy(overlong),
         keep_days=keep_days,
+        sweep=sweep,
         who=person(who),
         why=why or "planned on the command line",
     )

@@ -13,7 +13,7 @@ from vecferry.cli.answering import answer
 from vecferry.cli.connecting import ports_of
 from vecferry.cli.figures import count, counted, duration, moment, percent, usd
 from vecferry.cli.options import AsJson, PinName
-from vecferry.cli.status import old_collection
+from vecferry.cli.status import old_collection, sweep
 from vecferry.errors import BadInput
 
 EXAMPLES = ("vecferry report Docs", "vecferry report Docs --html report.html", "vecferry report Docs --json > report.json")
@@ -80,6 +80,7 @@ def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if found["write_hold_s"] is not None:
         rows.append(("writes held", f"{found['write_hold_s']:.3f} s, once, while authority moved"))
+    rows += [("sweep", text) for text in sweep(found["sweep"])]
     rows += [("old collection", text) for text in old_collection(found["old_collection"])]
     if found["old_collection"] is not None:
         rows += [("", text) for text in [_last(found["old_collection"]).removeprefix("; ")] if text]

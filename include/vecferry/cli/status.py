@@ -115,6 +115,7 @@ def _show_one(console: Console, status: dict[str, Any]) -> None:
         rows += [("backfill", _backfill(status["backfill"]))] if status["backfill"]["chunks"] else []
         rows += [("journal", _journal(status["journal"])), ("spend", _spend(status["spend"]))]
     rows += [("old collection", text) for text in old_collection(status.get("old_collection"))]
+    rows += [("sweep", text) for text in sweep(status.get("sweep"))]
     rows.append(("routing", _routing(status["routing"])))
     rows += [("routers", text) for text in _routers(status)]
     rows += [("look at", hint) for hint in status["hints"]]
@@ -133,6 +134,24 @@ def old_collection(row: dict[str, Any] | None) -> list[str]:
         return [f"{row['collection']}, kept read-only until {moment(row['kept_until'])} UTC; to look at it: {look}"]
     dropped = row["dropped"]
     return [f"{row['collection']} dropped {moment(dropped['at'])} UTC by {dropped['who']}: {dropped['why']}"]
+
+
+def sweep(row: dict[str, Any] | None) -> list[str]:
+    """What is written without the Router, and how late it is followed; nothing where nobody does."""
+    if row is None:
+        return []
+    last, bound_s, word = row["last"], row["staleness_bound_s"], row["writers_moved"]
+    said = ["none yet: what applications write without the Router is not followed"] if last is None else []
+    if last is not None:
+        changes = ", ".join(f"{last[kind]:,} {kind}" for kind in ("changed", "new", "deleted", "mended"))
+        left = f", {last['left_over']:,} left over" if last["left_over"] else ""
+        said.append(f"{changes}{left}; ended {moment(last['ended'])} UTC, took {duration(last['seconds'])}")
+    if bound_s is not None:
+        said.append(f"what is written without the Router is followed within {duration(bound_s)}")
+    if word is not None:
+        still = "" if word["stands"] else "; but objects were written natively since: the word does not count any more"
+        said.append(f"{moment(word['at'])} UTC {word['who']} said that the writers have moved: {word['why']}{still}")
+    return said
 
 
 def _headline(migration: dict[str, Any] | None) -> str:

@@ -104,9 +104,15 @@ def _subject(ports: Ports, stage: str, pin: str, to: str, who: str, why: str) ->
 
 def _wait(ports: Ports, stage: str, subject: Subject, pin: str, timeout_s: float) -> float:
     """Working off the journal meanwhile, as Airflow's sensors do: there may be no router to do it."""
-    from vecferry.steps import stage_runner
+    from vecferry.steps import stage_runner, sweep
 
     janitor = janitor_of(ports, pin)
+
+    def work() -> None:
+        janitor.run_once()
+        if isinstance(subject, str):
+            sweep.keep_fresh(ports, subject)
+
     longer = f"vecferry step {stage} {pin} --timeout {timeout_s * 4:.0f}"
     return wait_for(
         ports,
@@ -115,7 +121,7 @@ def _wait(ports: Ports, stage: str, subject: Subject, pin: str, timeout_s: float
         where=pin,
         timeout_s=timeout_s,
         next_action=f"What was done is kept. Run it again, or wait longer: {longer}",
-        meanwhile=janitor.run_once,
+        meanwhile=work,
     )
 
 

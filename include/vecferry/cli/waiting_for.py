@@ -30,8 +30,7 @@ def wait_for(
     started = ports.clock.monotonic()
     with waiting(title) as tell:
         while True:
-            meanwhile()
-            done, waiting_for = _look(ready)
+            done, waiting_for = _look(ready, meanwhile)
             elapsed_s = ports.clock.monotonic() - started
             if done:
                 return elapsed_s
@@ -43,9 +42,10 @@ def wait_for(
             ports.clock.sleep(min(_POLL_S, timeout_s - elapsed_s))
 
 
-def _look(ready: Callable[[], Ready]) -> tuple[bool, str]:
+def _look(ready: Callable[[], Ready], meanwhile: Callable[[], object]) -> tuple[bool, str]:
     """What fails in passing is not ready yet."""
     try:
+        meanwhile()
         answer = ready()
     except Retryable as error:
         return False, str(error)

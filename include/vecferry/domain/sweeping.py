@@ -12,6 +12,10 @@ SCANNED_PER_S = 2_000.0
 """Objects of both sides that a pass reads, compares and looks for in the index, where nothing was measured yet: 2 cores."""
 
 
+EVERY_S = 60.0
+"""The pause between two passes of ``vecferry sweep``, unless it is told otherwise."""
+
+
 class NativeChange(StrEnum):
     """What a write to live alone leaves behind, seen from the shadow."""
 
@@ -83,9 +87,21 @@ def staleness_bound_s(sweeps: Sequence[Sweep], now: datetime) -> float | None:
     return 2 * max(sweep.seconds for sweep in sweeps) + longest.total_seconds()
 
 
-def planned_staleness_s(objects: int, *, every_s: float) -> float:
+def planned_staleness_s(objects: int, *, every_s: float = EVERY_S) -> float:
     """The same before the first pass, from the size alone."""
     return 2 * objects / SCANNED_PER_S + every_s
+
+
+def plan_warning(objects: int) -> str:
+    """What a person who plans with ``sweep`` agrees to."""
+    bound_s = planned_staleness_s(objects)
+    return (
+        "with sweep, what applications write without the Router is found by scanning both collections again and again: slower, "
+        "a load on the store, and the new collection answers with what they changed up to "
+        f"{bound_s:,.0f} s ago (twice a pass and the {EVERY_S:.0f} s between two, from the size; vecferry status says it as "
+        "measured). Somebody has to keep vecferry sweep running, and before retire a person has to say that these writers have "
+        "moved: what one writes natively while retire moves authority is lost"
+    )
 
 
 def in_words(sweep: Sweep) -> str:

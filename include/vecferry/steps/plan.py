@@ -17,6 +17,7 @@ from vecferry.domain.request import MigrationRequest
 from vecferry.domain.sample_size import margin_warning, queries_missing
 from vecferry.domain.schema import refusals
 from vecferry.domain.shadow import ShadowSpec
+from vecferry.domain.sweeping import plan_warning, planned_staleness_s
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
 from vecferry.steps.asking import golden_of
@@ -112,7 +113,13 @@ def _judging(ports: Ports, request: MigrationRequest, figures: Estimate, ending:
         confidence=ports.gates.confidence,
     )
     warning = margin_warning(figures.golden_queries, margin, missing)
-    return {"margin": margin, "golden_queries_missing": missing, "warnings": [*ending, *([warning] if warning else [])]}
+    swept = [plan_warning(figures.objects)] if request.sweep else []
+    return {
+        "margin": margin,
+        "golden_queries_missing": missing,
+        "warnings": [*swept, *ending, *([warning] if warning else [])],
+        "sweep_staleness_s": planned_staleness_s(figures.objects) if request.sweep else None,
+    }
 
 
 def _graded(ports: Ports, pin: Pin) -> int:

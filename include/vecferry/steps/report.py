@@ -14,7 +14,7 @@ from vecferry.domain.telemetry import percentile_ms, total
 from vecferry.domain.verdicts import Verdict
 from vecferry.errors import NotFound
 from vecferry.ports import Event, Ports
-from vecferry.steps import cut_over, old_collection
+from vecferry.steps import cut_over, old_collection, sweeps
 from vecferry.steps.status import migration_row
 
 _EVENTS = 10_000
@@ -35,6 +35,7 @@ def gather(ports: Ports, pin_name: str, migration_id: str | None = None) -> dict
         "rollbacks": rollbacks(ports, migration, events),
         "write_hold_s": next((e.detail.get("write_hold_s") for e in reversed(events) if e.what == "retired"), None),
         "old_collection": _old_collection(ports, migration),
+        "sweep": sweeps.as_row(ports, migration),
         "spend": asdict(ports.ledger.spend(migration_id=migration.id)),
         "verdicts": [{"at": at.isoformat(), **verdict.as_dict()} for at, verdict in ports.ledger.verdicts(migration.id)],
         "routings": _routings(ports, migration),

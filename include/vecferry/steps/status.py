@@ -11,7 +11,7 @@ from vecferry.domain.lifecycle import FORWARD, Migration, Phase
 from vecferry.domain.routing import Lease
 from vecferry.domain.stages import BY_NAME, STAGES
 from vecferry.ports import Ports
-from vecferry.steps import discard, old_collection
+from vecferry.steps import discard, old_collection, sweeps
 from vecferry.steps.backfill import PLANNED
 from vecferry.steps.routers import too_old
 
@@ -134,6 +134,7 @@ def _of_migration(ports: Ports, migration: Migration) -> dict[str, Any]:
         "spend": asdict(spend) | {"budget_usd": migration.options.get("budget_usd")},
         "verdicts": newest_verdicts(ports, migration.id),
         "old_collection": old_collection.as_row(ports, migration),
+        "sweep": sweeps.as_row(ports, migration),
     }
 
 
@@ -199,6 +200,8 @@ def _hints(ports: Ports, migration: Migration | None, found: dict[str, Any]) -> 
         hints.append(f"paused: {migration.paused}")
     if migration.live_model_gone:
         hints.append(f"{migration.from_space.id} is gone: live takes objects without a vector, and nothing leads back")
+    if (swept := found["sweep"]) and swept["waits_for"] and not migration.paused and migration.percent:
+        hints.append(f"queries go to a copy that waits for {swept['waits_for']}: vecferry sweep {migration.pin}")
     journal = found["journal"]
     if journal["oldest_row_age_s"] > ports.timings.takeover_s + 2 * ports.timings.delta_s:
         alive = any(router["alive"] for router in found["routers"])

@@ -18,19 +18,19 @@ STILL_WRITING = "still_writing_natively"
 _LAST = 5
 
 
+def row(sweep: Sweep) -> dict[str, Any]:
+    """JSON-able."""
+    moments = {"began": sweep.began.isoformat(), "ended": sweep.ended.isoformat()}
+    return asdict(sweep) | moments | {"seconds": sweep.seconds, "clean": sweep.clean, "examples": list(sweep.examples)}
+
+
 def last_sweeps(ports: Ports, migration: Migration, limit: int = _LAST) -> list[Sweep]:
     """The complete ones, oldest first."""
     return [_sweep(event) for event in ports.ledger.events(migration_id=migration.id, what=SWEEP, limit=limit)]
 
 
 def record(ports: Ports, migration: Migration, sweep: Sweep) -> None:
-    detail = asdict(sweep) | {
-        "examples": list(sweep.examples),
-        "began": sweep.began.isoformat(),
-        "ended": sweep.ended.isoformat(),
-        "seconds": sweep.seconds,
-    }
-    recorded(ports, migration, SWEEP, in_words(sweep), **detail)
+    recorded(ports, migration, SWEEP, in_words(sweep), **row(sweep))
 
 
 def note_native_writes(ports: Ports, migration: Migration, examples: list[str], *, since: datetime) -> None:
@@ -91,9 +91,7 @@ def as_row(ports: Ports, migration: Migration) -> dict[str, Any] | None:
     newest, bound, given = last_sweeps(ports, migration, 1), bound_s(ports, migration), word(ports, migration)
     back = taken_back(ports, migration, given) if given else None
     return {
-        "last": {**asdict(newest[0]), "ended": newest[0].ended.isoformat(), "began": newest[0].began.isoformat()}
-        if newest
-        else None,
+        "last": row(newest[0]) if newest else None,
         "staleness_bound_s": None if bound is None or migration.ended else round(bound, 3),
         "waits_for": "" if migration.ended else why_not_followed(ports, migration),
         "writers_moved": given and {"at": given.at.isoformat(), "who": given.who, "why": given.why, "stands": back is None},
