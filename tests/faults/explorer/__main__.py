@@ -101,6 +101,7 @@ def _explore(scenario: Scenario, given: argparse.Namespace) -> int:
         if runs % _COLLECT_EVERY == 0:
             gc.collect()
         if now - began > given.seconds:
+            say(f"{scenario.name}: cut short after {given.seconds:g} s")
             break
     took_s = time.monotonic() - began
     say(f"{scenario.name}: {runs} runs, nothing broken, {runs / max(took_s, 0.001):.0f} runs a second")

@@ -23,7 +23,8 @@ Works = Mapping[str, Sequence[str]]
 class Scenario:
     """``works`` is what applications do unless a random walk draws something else from ``menu``.
 
-    ``openings``: how a random walk may begin; the first that runs there stands back afterwards.
+    ``openings``: how a random walk may begin; the first that runs there stands back afterwards,
+    unless something has happened to it.
     ``before_the_end`` comes before ghosts land and the janitor has its time, ``afterwards`` after all has been judged.
     """
 
@@ -204,6 +205,12 @@ SCENARIOS: dict[str, Scenario] = {
             _writers,
             {"W0": ["put a"], "W1": ["put a"]},
             _ANY,
+            openings=(
+                (),
+                ("W0 to put L", "time out W0 in flight"),
+                ("W0 to put_batch S", "time out W0 in flight"),
+                ("W0 to open_rows ledger", "time out W0"),
+            ),
         ),
         Scenario(
             "one-router",
@@ -221,7 +228,11 @@ SCENARIOS: dict[str, Scenario] = {
             {"W0": ["put a"], "W1": ["put a"]},
             _OF_A,
             most_operations=1,
-            openings=((), ("W0 to put L done", "crash W0", "J1 to turn", "J2 to turn", "J1 to put_batch S")),
+            openings=(
+                (),
+                ("W0 to put L done", "crash W0", "J1 to turn", "J2 to turn"),
+                ("W0 to put L done", "crash W0", "J1 to turn", "J2 to turn", "J1 to put_batch S", "crash J1 in flight"),
+            ),
         ),
         Scenario(
             "paused-owner",
@@ -231,7 +242,12 @@ SCENARIOS: dict[str, Scenario] = {
             {"W0": ["put a"], "W1": ["put a"]},
             _OF_A,
             most_operations=1,
-            openings=tuple((f"W0 to {where}", "J1 to turn") for where in ("put L", "put_batch S", "close_rows ledger")),
+            openings=(
+                ("W0 to open_rows ledger done", "J1 to turn"),
+                ("W0 to put_batch S", "J1 to turn"),
+                ("W0 to close_rows ledger", "J1 to turn"),
+                ("W0 to close_rows ledger", "J1 to turn", "J1 to read S", "W1 to end", "J1 to put_batch S"),
+            ),
         ),
         Scenario(
             "lying",
@@ -249,7 +265,7 @@ SCENARIOS: dict[str, Scenario] = {
             _backfill,
             {"W0": ["delete a"]},
             _OF_A,
-            openings=((), ("B1 to put_batch S",)),
+            openings=((), ("B1 to put_batch S", "crash B1 in flight")),
         ),
         Scenario(
             "parity",
@@ -258,8 +274,8 @@ SCENARIOS: dict[str, Scenario] = {
             _parity,
             {"W0": ["put a"]},
             _OF_A,
-            openings=((), ("P1 to put_batch S",)),
             before_the_end=_a_pass_if_none_has_ended,
+            openings=((), ("P1 to put_batch S", "crash P1 in flight")),
         ),
         Scenario(
             "unindexed",
@@ -292,6 +308,7 @@ SCENARIOS: dict[str, Scenario] = {
             _retire,
             {"W0": ["put a"], "W1": ["put a", "put a"]},
             _ANY,
+            openings=((), ("T to sleep", "T to flip ledger")),
         ),
         Scenario(
             "retire-parity",
@@ -308,6 +325,7 @@ SCENARIOS: dict[str, Scenario] = {
             _again,
             {"W0": ["put a", "delete a"]},
             _OF_A,
+            openings=((), ("P1 to put_batch S", "crash P1 in flight")),
         ),
         Scenario(
             "rolling-back",

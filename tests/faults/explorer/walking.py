@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from tests.faults.explorer.choices import Choice, faults, others, runnable
+from tests.faults.explorer.choices import FAULTS, Choice, faults, others, read, runnable
 from tests.faults.explorer.determinism import deterministic
 from tests.faults.explorer.engine import Engine
 from tests.faults.explorer.requests import Request
@@ -15,6 +14,8 @@ from tests.faults.explorer.running import TO, Outcome, Run
 from tests.faults.explorer.scenarios import Scenario, Works
 
 _LONGEST = 400
+_WAKE = 0.01
+"""Per step: who is stopped stays so for a while."""
 _MOST_TURNS = 4
 """Of each of those who work for ever, before the end."""
 
@@ -62,7 +63,8 @@ class Walker:
         for entry in opening:
             run.follow(entry)
         paused = [name for entry in opening if (name := entry.split(TO)[0]) in run.world.engine.actors]
-        self._rank |= dict.fromkeys(paused[:1], -1.0)
+        if all(read(entry)[0] not in FAULTS for entry in opening):
+            self._rank |= dict.fromkeys(paused[:1], -1.0)
 
     def choose(self, run: Run) -> Choice | None:
         """``None`` when everybody has ended and nothing is on its way."""
@@ -71,7 +73,7 @@ class Walker:
         here = not temper.coarse or self._is_at_something(engine)
         if here and random.random() < temper.fault and (found := self._faults(run)):
             return random.choice(found)
-        for verb, probability in (("land", temper.land), ("pass", temper.time), ("stop", temper.stop), ("wake", 0.05)):
+        for verb, probability in (("land", temper.land), ("pass", temper.time), ("stop", temper.stop), ("wake", _WAKE)):
             if random.random() < probability and (names := others(engine, verb, bounds, spent)):
                 return verb, random.choice(names)
         if not engine.ghosts and all(actor.ended or actor.endless for actor in engine.actors.values()):
@@ -123,14 +125,15 @@ def works_of(scenario: Scenario, random: Random) -> Works:
     }
 
 
-def walk(scenario: Scenario, seed: int) -> Outcome:
-    """One run; everything in it follows from the seed."""
+def walk(scenario: Scenario, seed: int, opening: int | None = None) -> Outcome:
+    """One run; everything in it follows from the seed. ``opening``: which of the scenario's, drawn without it."""
     random = Random(f"{scenario.name} {seed}")
     with deterministic():
         run = Run(scenario, works_of(scenario, random))
         try:
             walker = Walker(random)
-            walker.open(run, random.choice(scenario.openings))
+            drawn = random.randrange(len(scenario.openings))
+            walker.open(run, scenario.openings[drawn if opening is None else opening])
             for _ in range(_LONGEST):
                 choice = walker.choose(run)
                 if choice is None or run.judge.broken:
@@ -139,9 +142,3 @@ def walk(scenario: Scenario, seed: int) -> Outcome:
             return run.outcome()
         finally:
             run.close()
-
-
-def walks(scenario: Scenario, first_seed: int, number: int) -> Iterator[tuple[int, Outcome]]:
-    """Seed and outcome, one after the other."""
-    for seed in range(first_seed, first_seed + number):
-        yield seed, walk(scenario, seed)
