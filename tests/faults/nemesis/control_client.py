@@ -18,6 +18,8 @@ from vecferry.sandbox.traffic.history import History
 
 TIMEOUT_S = 5.0
 """Half of what a search of the Router may take: that is what live is left with after a shadow that hung."""
+STOOD_STILL_S = 2.0
+"""A wait of half a second that takes so long was no wait: nothing ran."""
 _EVERY_S = 0.5
 
 
@@ -43,8 +45,18 @@ class ControlClient:
 
     def _ask_on(self) -> None:
         with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
-            while not self._stop.wait(_EVERY_S):
+            while not self._waited():
                 self._history.note({"op": "control", **self._asked(http)})
+
+    def _waited(self) -> bool:
+        """Whether it is to end. A process that was stopped meanwhile could have been answered by nobody: noted too."""
+        began = time.time()
+        stop = self._stop.wait(_EVERY_S)
+        ended = time.time()
+        if ended - began > STOOD_STILL_S:
+            error = f"this process stood still for {ended - began:.1f} s"
+            self._history.note({"op": "control", "invoked": began, "answered": ended, "ok": False, "error": error})
+        return stop
 
     def _asked(self, http: httpx.Client) -> dict[str, Any]:
         invoked = time.time()

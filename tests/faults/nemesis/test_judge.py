@@ -197,6 +197,16 @@ def test_an_answer_of_another_space_than_was_said_is_mixed(made: MadeUpSeed) -> 
     assert outcome.defects[0].lines == (f"app-0.jsonl:{len(made.apps['app-0.jsonl'])}",)
 
 
+def test_scores_that_stand_one_hit_too_early_behind_one_that_was_just_deleted_are_weaviates(made: MadeUpSeed) -> None:
+    right = sorted(((similarity(OLD, "what?", f"text {n}"), key_of(n)) for n in range(1, 11)), reverse=True)
+    scores, keys = [score for score, _ in right], [key for _, key in right]
+    shifted = [[key, score] for key, score in zip(keys[:3] + keys[4:], scores, strict=False)]
+    made.searched(20, hits=shifted)
+    only(judged(made))
+    made.searched(21, hits=[[key, score + 0.05] for key, score in shifted])
+    only(judged(made), mixed_answers=1)
+
+
 def test_a_collection_that_is_asked_with_the_other_model_is_mixed(made: MadeUpSeed) -> None:
     made.searched(20, space=SPACE[SHADOW])
     made.searched(21, collection=SHADOW, space=SPACE[LIVE])
