@@ -26,6 +26,7 @@ from vecferry.protocol.fence import Fence
 from vecferry.protocol.ownership import OwnedRows
 from vecferry.protocol.reconcile import Reconciled, Reconciler
 from vecferry.protocol.watch import Watch
+from vecferry.router import writing
 from vecferry.router.dual_writer import DualWriter, Sending, WriteOperation
 from vecferry.router.membership import Membership
 from vecferry.router.operations import Operations
@@ -161,6 +162,11 @@ def ambiguous_live_writes_are_retried(patch: pytest.MonkeyPatch) -> None:
                 self._store.put(*given, **named)
 
     patch.setattr(Writing, "__init__", lambda self, *, store, **named: made(self, store=Retrying(store), **named))
+
+
+def updates_send_vectors_for_others(patch: pytest.MonkeyPatch) -> None:
+    """Rule 5, for vectors: an update that wrote no text mends the vector of a text that somebody else wrote meanwhile."""
+    patch.setattr(writing, "_may_misfit", lambda pin, merged: True)
 
 
 def owners_do_not_fence_themselves(patch: pytest.MonkeyPatch) -> None:

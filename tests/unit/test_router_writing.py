@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.memory_world import NEW, OLD, key_of, make_world, request
+from tests.support.memory_world import NEW, OLD, key_of, make_world, request, text_of
 from vecferry.adapters.memory.embedder import vector_of
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.objects import UNNAMED, StoredObject
@@ -310,7 +310,7 @@ def test_a_failure_after_the_merge_is_unknown_and_never_called_not_written(world
     world.store.before = other_writer_then_no_provider
     world.store.after = other_writer
     with pytest.raises(UnknownOutcome, match="written, but not with the vector of its text"):
-        router.update(key_of(1), {"views": 3, "body": "copper"})
+        router.update(key_of(1), {"views": 3, "body": text_of(1)})
     assert len(world.ledger.rows(dual.id, limit=10)) == 1
 
 

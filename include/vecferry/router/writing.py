@@ -145,17 +145,24 @@ class Writing:
                     self._re_embed(operation, before, keys, tenant, timeout_s)
 
     def _merge_until_it_fits(self, operation: WriteOperation, merge: _Merge, sending: Sending, timeout_s: float) -> None:
-        """A vector belongs to the text that stands beside it: two merges of different properties may cross."""
+        """A vector belongs to the text that stands beside it: two merges of different properties may cross.
+
+        Where they cannot, no vector is sent after the merge: unanswered, it could land beside a newer text.
+        """
         pin, key, tenant = operation.pin, merge.obj.uuid, merge.obj.tenant
         if not self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s)):
             raise _no_such(pin, key)
+        may_misfit = _may_misfit(pin, merge.obj)
+        if not may_misfit and not pin.stamped:
+            return
         with _written_before():
             for _ in range(_MAX_REREADS):
                 sending.fence.check()
                 now = self._read_one(pin, key, tenant)
                 if pin.recipe.text_of(now.properties) == merge.text:
                     return
-                merge = self._merge_of(operation, now, {}, timeout_s, embed=True)  # not the changes: a newer write may stand
+                # Not the changes: a newer write may stand.
+                merge = self._merge_of(operation, now, {}, timeout_s, embed=may_misfit)
                 self._store.merge(pin.collection, merge.obj, timeout_s=self._send_s(timeout_s))
             raise UnknownOutcome("other writers change this object all the time", where=key, next_action="Write it again.")
 
@@ -330,6 +337,16 @@ def _if_gone(operation: WriteOperation, error: ModelGone) -> str:
     if operation.snapshot.migration is None:
         return error.next_action
     return f"If the old model has ended, say so, and writes go on: vecferry live-model-gone {operation.pin.name} --why …"
+
+
+def _may_misfit(pin: Pin, merged: StoredObject) -> bool:
+    """Whether this merge can leave a vector beside a text that is not its own, if it crosses another write.
+
+    It cannot if it brings neither, nor if it brings the whole text together with its vector.
+    """
+    parts = [name for name in pin.recipe.properties if name in merged.properties]
+    whole = len(parts) == len(pin.recipe.properties) and bool(merged.vectors)
+    return not whole and bool(parts or merged.vectors)
 
 
 def _no_such(pin: Pin, key: str) -> NotFound:
