@@ -51,9 +51,3 @@ def triggers(connection: Connection) -> dict[str, str]:
 def drop_trigger(connection: Connection, name: str) -> None:
     on = "" if connection.dialect.name == "sqlite" else f" ON {triggers(connection)[name]}"
     connection.exec_driver_sql(f"DROP TRIGGER {name}{on}")
-
-
-def drop_for_good(url: str, trigger: str) -> None:
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        drop_trigger(connection, trigger)

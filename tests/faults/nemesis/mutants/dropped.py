@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import Connection
+
 from tests.faults import mutants, sql_mutants
 from tests.faults.nemesis.mutants import MUTANTS
+from tests.support.plain_sql import drop_trigger, triggers
+from vecferry.adapters.ledger import freeze
 from vecferry.errors import UnknownOutcome
 from vecferry.protocol import reconcile
 from vecferry.protocol.reconcile import Reconciled, Reconciler
@@ -64,7 +68,22 @@ def only_the_text_is_compared(patch: Any) -> None:
     patch.setattr(reconcile, "differences", lambda *given: [why for why in original(*given) if why not in blind])
 
 
+def the_flip_ignores_the_journal(patch: Any) -> None:
+    """Retire, steps 3 and 4. The database holds the rule too, so that the flip takes its trigger away first."""
+    sql_mutants.the_flip_ignores_the_journal(patch)
+    original = freeze._flip
+
+    def unguarded(connection: Connection, **named: Any) -> None:
+        for _, trigger in sql_mutants.HELD_BY[mutants.the_flip_ignores_the_journal]:
+            if trigger in triggers(connection):
+                drop_trigger(connection, trigger)
+        original(connection, **named)
+
+    patch.setattr(freeze, "_flip", unguarded)
+
+
 _OWN: dict[str, Mutant] = {
+    "the_flip_ignores_the_journal": the_flip_ignores_the_journal,
     "only_the_text_is_compared": only_the_text_is_compared,
     "unknown_live_writes_are_followed": unknown_live_writes_are_followed,
     "unknown_shadow_writes_close_their_rows": unknown_shadow_writes_close_their_rows,

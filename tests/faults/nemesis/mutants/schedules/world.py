@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,14 +15,11 @@ from typing import Any
 import weaviate
 from openai import OpenAI
 
-from tests.faults import mutants
 from tests.faults.nemesis.judge import SeedOutcome, judge_seed
 from tests.faults.nemesis.mutants import VARIABLE
 from tests.faults.nemesis.mutants.schedules.relay import Relay
 from tests.faults.nemesis.records import phase_lines, write_json, write_lines
 from tests.faults.nemesis.warm import WarmForks, WarmProcess
-from tests.faults.sql_mutants import HELD_BY
-from tests.support.plain_sql import drop_for_good
 from vecferry.bootstrap import close_ports, connect_ports
 from vecferry.domain.gates import Gates
 from vecferry.domain.lifecycle import FORWARD, Phase
@@ -57,6 +55,8 @@ Script = Sequence[Sequence[Any]]
 """Verbs of an application with what they take: see ``actor``."""
 _KEY = "schedules"
 _DEADLINE_S = 60.0
+_MAKING_A_LEDGER = threading.Lock()
+"""Alembic, which makes its tables, has one context a process."""
 _ACTOR = "tests.faults.nemesis.mutants.schedules.actor"
 
 
@@ -239,16 +239,16 @@ def schedule_world(parts: Parts, folder: Path, live: str, mutant: str, ledger_ur
     with weaviate.connect_to_local(host=LOOPBACK, port=server.http_port, grpc_port=server.grpc_port) as client:
         openai = OpenAI(api_key=_KEY, base_url=parts.provider.openai_url)
         fill(client, openai, Documents(list(parts.rows), [], RECIPE), lambda done, total: None, live)
-        ports = connect_ports(
-            Settings(
-                ledger_url=ledger_url,
-                weaviate_url=server.http_url,
-                weaviate_grpc=server.grpc_address,
-                models=folder / "models.toml",
-                gates=Gates(margin=0.2, min_golden_queries=1),
+        with _MAKING_A_LEDGER:
+            ports = connect_ports(
+                Settings(
+                    ledger_url=ledger_url,
+                    weaviate_url=server.http_url,
+                    weaviate_grpc=server.grpc_address,
+                    models=folder / "models.toml",
+                    gates=Gates(margin=0.2, min_golden_queries=1),
+                )
             )
-        )
-        _drop_what_the_database_holds(ledger_url, mutant)
         world = ScheduleWorld(parts, folder, live, mutant, ports, Relay(server.http_port), ledger_url)
         try:
             world.at_100_percent()
@@ -256,8 +256,3 @@ def schedule_world(parts: Parts, folder: Path, live: str, mutant: str, ledger_ur
         finally:
             world.close()
             client.collections.delete(live)
-
-
-def _drop_what_the_database_holds(ledger_url: str, mutant: str) -> None:
-    for _, trigger in HELD_BY.get(getattr(mutants, mutant, None), ()):
-        drop_for_good(ledger_url, trigger)
