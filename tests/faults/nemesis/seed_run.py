@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import threading
 import time
 import traceback
@@ -65,6 +66,8 @@ def _driven(world: SeedWorld, say: Callable[[str], None]) -> str:
         failure = traceback.format_exc()
     finally:
         nemesis.end()
+        if world.step is not None and world.step.signal(signal.SIGKILL):  # whatever stopped us did not wait for it
+            world.step.wait(_REST_S)
         world.servers.provider("DELETE", "/_faults")
         world.servers.wait_all_healthy()
     failure = failure or _at_rest(world)

@@ -43,7 +43,8 @@ class Supervised:
         deadline = time.monotonic() + _GRACE_S
         while self.process.is_running() and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        self.process.signal(signal.SIGKILL)
+        if self.process.signal(signal.SIGKILL):
+            self.process.wait(_GRACE_S)
 
 
 class Supervisor:
