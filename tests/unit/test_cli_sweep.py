@@ -22,7 +22,7 @@ def test_the_plan_says_what_it_means():
     assert "found by scanning both collections again and again: slower" in " ".join(said.split())
     assert "a person has to say that these writers have moved" in " ".join(said.split())
     plan = World().pinned().done("plan", "Docs", "--to", "sandbox-char-2", "--sweep")
-    assert plan["sweep_staleness_s"] == pytest.approx(2 * 60 / 2000 + 60)
+    assert plan["sweep_staleness_s"] == pytest.approx(2 * 60 / 1000 + 60)
     assert World().pinned().done("plan", "Docs", "--to", "sandbox-char-2")["sweep_staleness_s"] is None
 
 

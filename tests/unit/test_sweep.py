@@ -14,7 +14,17 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import UNNAMED, StoredObject
 from vecferry.domain.shadow import differences
 from vecferry.errors import BadInput, NeedsPerson, Paused, UnknownOutcome
-from vecferry.steps import cut_over, stage_runner, sweep, sweeps, verify_parity
+from vecferry.steps import (
+    cut_over,
+    force_100,
+    live_model_gone,
+    reopen,
+    roll_back,
+    stage_runner,
+    sweep,
+    sweeps,
+    verify_parity,
+)
 
 FIFTEEN_MINUTES_S = 900.0
 ALL_KEYS = "f" * 36
@@ -321,6 +331,27 @@ def test_whoever_waits_sweeps_only_when_the_last_one_gets_old(world: World) -> N
         world.clock.advance(wait_s)
         sweep.keep_fresh(world.ports, migration.id)
         assert len(events(world, migration, sweeps.SWEEP)) == sweeps_then, wait_s
+
+
+def test_a_forced_100_does_not_go_around_the_sweep(world: World) -> None:
+    migration = at(world, Phase.SERVING, 5)
+    live_model_gone.act(world.ports, migration.id, who="tess", why="it ended", force=True)
+    world.clock.advance(FIFTEEN_MINUTES_S)
+    with pytest.raises(Paused, match="vecferry sweep Docs"):
+        force_100.act(world.ports, migration.id, who="tess", why="it ended")
+    sweep.act(world.ports, migration.id)
+    assert force_100.act(world.ports, migration.id, who="tess", why="it ended")["percent"] == 100
+
+
+def test_a_reopening_does_not_go_around_the_sweep(world: World) -> None:
+    migration = at(world, Phase.SERVING, 5)
+    roll_back.act(world.ports, migration.id, who="tess", why="to show it")
+    verify_parity.act(world.ports, migration.id)
+    world.clock.advance(FIFTEEN_MINUTES_S)
+    with pytest.raises(Paused, match="vecferry sweep Docs"):
+        reopen.act(world.ports, migration.id, who="tess", why="verified")
+    sweep.act(world.ports, migration.id)
+    assert reopen.act(world.ports, migration.id, who="tess", why="verified")["percent"] == 5
 
 
 # --- retire

@@ -61,4 +61,4 @@ def test_there_is_no_bound_before_the_first_pass() -> None:
 
 
 def test_the_plan_says_it_from_the_size() -> None:
-    assert planned_staleness_s(1_000_000, every_s=60) == 2 * 500 + 60
+    assert planned_staleness_s(1_000_000) == 2 * 1000 + 60

@@ -10,6 +10,7 @@ from vecferry.domain.stages import BY_NAME, STAGES
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.errors import BadInput
 from vecferry.ports import Event, Ports
+from vecferry.steps import sweeps
 from vecferry.steps.accept import newest_verdict
 from vecferry.steps.entrance import enter
 from vecferry.steps.model_end import why_no_soak
@@ -37,6 +38,7 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any
             next_action="Go on percent by percent; vecferry accept takes responsibility for a verdict.",
         )
     enter(ports, migration, "cut_over_100")
+    sweeps.refuse_unless_followed(ports, migration)
     passed_over = _passed_over(ports, migration)
     _accept(ports, migration, passed_over, who=who, why=why)
     moved = ports.ledger.move(migration, Phase.SERVING, who=who, why=why, routing=(Mode.DUAL, 100))

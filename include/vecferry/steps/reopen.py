@@ -9,6 +9,7 @@ from vecferry.domain.request import PERCENTS
 from vecferry.domain.routing import Mode
 from vecferry.errors import BadInput, NeedsPerson
 from vecferry.ports import Ports
+from vecferry.steps import sweeps
 from vecferry.steps.verify_parity import CLEAN_PASS
 
 
@@ -31,5 +32,6 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any
             where=migration_id,
             next_action=f"Run: vecferry verify {migration.pin}",
         )
+    sweeps.refuse_unless_followed(ports, migration)
     moved = ports.ledger.move(migration, Phase.SERVING, who=who, why=why, routing=(Mode.DUAL, PERCENTS[0]))
     return {"phase": moved.phase.value, "percent": moved.percent}
