@@ -26,14 +26,12 @@ class Watch:
         self._takeover_s = takeover_s
         self.seen: dict[int, tuple[str, float]] = {}
         self._behind = 0
-        self._whole = True
-        self._last = 0
-        self._began: float | None = None
+        self._had_their_turn: set[int] = set()
         self._look_at = float("-inf")
 
     def forget(self) -> None:
-        self.seen.clear()
-        self._behind, self._began, self._look_at = 0, None, float("-inf")
+        self._begin_behind(0)
+        self._look_at = float("-inf")
 
     @property
     def due(self) -> bool:
@@ -42,28 +40,31 @@ class Watch:
 
     def stale(self, migration_id: str) -> list[JournalRow]:
         """Looks once; up to ``AT_ONCE`` rows that are unchanged for ``takeover_s`` (T) on this janitor's own clock."""
-        began = self._clock.monotonic()
-        before, self.seen, stale = self.seen, {}, list[JournalRow]()
-        after, self._whole = self._behind, False
+        before, self.seen = self.seen, {}
+        first, again = list[JournalRow](), list[JournalRow]()
+        after, whole = self._behind, False
         while len(self.seen) < WINDOW:
             asked_at = self._clock.monotonic()
             page = self._ledger.rows(migration_id, limit=PAGE, after_id=after)
             if not page:
-                self._whole = True
+                whole = True
                 break
             self._note(page, before)
-            stale += self.unchanged_for_long(page, asked_at)[: AT_ONCE - len(stale)]
+            for row in self.unchanged_for_long(page, asked_at):
+                (again if row.id in self._had_their_turn else first).append(row)
+            del first[AT_ONCE:], again[AT_ONCE:]
             after = page[-1].id
-        self._last = after
-        if not stale:
-            self._pass_over(began)
+        self._had_their_turn &= set(self.seen)
+        if self._behind or not whole:
+            self._pass_over(0 if whole else after)
         self._look_again()
-        return stale
+        return (first + again)[:AT_ONCE]
 
     def changed(self, rows: Sequence[JournalRow]) -> None:
         """Our own claim counts as a change, for us too."""
         now = self._clock.monotonic()
         self.seen |= {row.id: (row.token, now) for row in rows}
+        self._had_their_turn |= {row.id for row in rows}
 
     def unchanged_for_long(self, rows: Sequence[JournalRow], asked_at: float) -> list[JournalRow]:
         """``asked_at``: before they were read, while what is remembered counts from after: a slow ledger adds nothing to T."""
@@ -74,16 +75,18 @@ class Watch:
         for row in page:
             token, since = before.get(row.id, (row.token, now))
             self.seen[row.id] = (row.token, since if token == row.token else now)
+            if token != row.token:  # another janitor's claim
+                self._had_their_turn.add(row.id)
 
-    def _pass_over(self, now: float) -> None:
-        """Each row of the window had its turn, and the window is not all: on to those behind it, at the end to the first."""
-        if self._whole and not self._behind:
-            self._began = None
-        elif self._began is None:
-            self._began = now
-        elif now - self._began >= self._takeover_s:
-            self._behind, self._began = (0 if self._whole else self._last), None
-            self.seen.clear()
+    def _pass_over(self, to: int) -> None:
+        """Where each row of the window had its turn and is still there: on to those behind it, at the end to the first."""
+        if len(self._had_their_turn) == len(self.seen):
+            self._begin_behind(to)
+
+    def _begin_behind(self, row_id: int) -> None:
+        self._behind = row_id
+        self._had_their_turn.clear()
+        self.seen.clear()
 
     def _look_again(self) -> None:
         self._look_at = float("-inf")

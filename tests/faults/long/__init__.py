@@ -1,0 +1,1 @@
+"""Lives that are too long for the suite: commands that print their figures."""
