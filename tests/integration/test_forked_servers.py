@@ -7,97 +7,32 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.fake_provider import FakeProvider
-from vecferry.bootstrap import close_ports, connect_ports
-from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.domain.pins import Pin
-from vecferry.domain.recipe import TextRecipe
-from vecferry.domain.routing import Mode
-from vecferry.domain.shadow import ShadowSpec
-from vecferry.ports import Ports
+from tests.support.real_world import ROOT, RealWorld, dual_writing_world, real_environment
 from vecferry.sandbox.processes import LOOPBACK, ChildProcess, free_ports
 from vecferry.sandbox.wait_until import wait_until
 from vecferry.sandbox.weaviate_server import WeaviateServer
-from vecferry.settings import Settings
-from vecferry.steps import stage_runner
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 pytestmark = pytest.mark.timeout(300)
 
-_MODEL = """
-[[model]]
-provider = "{name}"
-model = "small"
-api = "{name}"
-base_url = "{url}"
-dimensions = 32
-max_tokens = 8192
-inputs_per_request = 96
-source = "a test"
-"""
-
-
-@dataclass
-class World:
-    ports: Ports
-    migration: Migration
-    folder: Path
-    environment: dict[str, str]
-
-    def holders(self) -> dict[str, int]:
-        """Router → process, of all leases."""
-        return {lease.router_id: int(lease.where.rpartition(":")[2]) for lease in self.ports.ledger.leases("Forks")[0]}
-
-    def both_hold(self, keys: list[str]) -> bool:
-        spec = self.migration.spec
-        return all(len(self.ports.store.read(collection, keys)) == len(keys) for collection in (spec.live, spec.shadow))
-
 
 @pytest.fixture
-def world(weaviate_server: WeaviateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    live = f"Forks{uuid.uuid4().hex[:8]}"
-    with FakeProvider() as provider:
-        urls = {"openai": f"{provider.url}/openai/v1", "cohere": f"{provider.url}/cohere"}
-        (tmp_path / "models.toml").write_text("".join(_MODEL.format(name=name, url=url) for name, url in urls.items()))
-        environment = {
-            "VECFERRY_LEDGER_URL": f"sqlite:///{tmp_path / 'ledger.db'}",
-            "VECFERRY_WEAVIATE_URL": weaviate_server.http_url,
-            "VECFERRY_WEAVIATE_GRPC": weaviate_server.grpc_address,
-            "VECFERRY_MODELS": str(tmp_path / "models.toml"),
-            "FORKED_TASKS_FOLDER": str(tmp_path),
-            **provider.environment(),
-        }
-        for name, value in environment.items():
+def world(weaviate_server: WeaviateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealWorld]:
+    with real_environment(weaviate_server, tmp_path) as environment:
+        for name, value in (environment | {"FORKED_TASKS_FOLDER": str(tmp_path)}).items():
             monkeypatch.setenv(name, value)
-        ports = connect_ports(Settings())
-        yield World(ports, _dual_writing(ports, live), tmp_path, {**os.environ, "PYTHONPATH": str(ROOT)})
-        for collection in (live, f"{live}_v2"):
-            ports.store.drop(collection)
-        close_ports(ports)
-
-
-def _dual_writing(ports: Ports, live: str) -> Migration:
-    old, new = (ports.catalogue.card(f"{name}/small").space for name in ("openai", "cohere"))
-    recipe, ledger = TextRecipe(("body",)), ports.ledger
-    ports.store.create({"class": live, "vectorizer": "none", "properties": [{"name": "body", "dataType": ["text"]}]})
-    ledger.save_pin(Pin("Forks", live, old, recipe), who="test", why="test")
-    planned = Migration("m1", "Forks", Phase.PLANNED, 1, ShadowSpec(live, f"{live}_v2", recipe, new), old)
-    started = ledger.start_migration(planned, who="test", why="test")
-    stage_runner.act("create_shadow", ports, started.id)
-    created = ledger.move(started, Phase.SHADOW_CREATED, who="test", why="test")
-    return ledger.move(created, Phase.DUAL_WRITING, who="test", why="test", routing=(Mode.DUAL, 0))
+        with dual_writing_world(environment, tmp_path) as made:
+            yield made
 
 
 @pytest.fixture
-def web(world: World) -> Iterator[tuple[ChildProcess, httpx.Client]]:
+def web(world: RealWorld) -> Iterator[tuple[ChildProcess, httpx.Client]]:
     (port,) = free_ports(1)
     client = httpx.Client(base_url=f"http://{LOOPBACK}:{port}", timeout=90, trust_env=False)
     command = [BIN / "gunicorn", "--preload", "--workers", "2", "--bind", f"{LOOPBACK}:{port}", "--timeout", "120"]
@@ -145,7 +80,7 @@ def _until_two_processes_answered(ask: Callable[[int], dict[str, Any]]) -> tuple
     return answers, number
 
 
-def _all_are_their_own(answers: dict[int, dict[str, Any]], world: World) -> None:
+def _all_are_their_own(answers: dict[int, dict[str, Any]], world: RealWorld) -> None:
     holders = world.holders()
     for pid, answer in answers.items():
         assert answer["followed"]
@@ -159,7 +94,7 @@ def _key(number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"forked-{number}"))
 
 
-def test_gunicorn_with_preload(world: World, web: tuple[ChildProcess, httpx.Client]) -> None:
+def test_gunicorn_with_preload(world: RealWorld, web: tuple[ChildProcess, httpx.Client]) -> None:
     server, client = web
 
     def put(number: int) -> dict[str, Any]:
@@ -192,7 +127,7 @@ def test_gunicorn_with_preload(world: World, web: tuple[ChildProcess, httpx.Clie
     assert not left & set(after), "a worker that stops gives its lease back"
 
 
-def test_celery_with_prefork(world: World) -> None:
+def test_celery_with_prefork(world: RealWorld) -> None:
     for folder in ("queue", "control", "results"):
         (world.folder / folder).mkdir()
     command = [BIN / "celery", "--app", "tests.support.forked_tasks:tasks", "worker", "--pool", "prefork", "--concurrency", "2"]

@@ -80,7 +80,7 @@ class CaughtUp:
 
 
 def catch_up(case: LedgerCase, cleaner: Janitor, *, most: int = 10**9) -> CaughtUp:
-    """Rounds until the journal is empty, or ``most`` rows are closed; the clock moves by a second a round, and by what a janitor waits."""
+    """Rounds until the journal is empty, or ``most`` rows are closed; the clock moves on by what a janitor waits."""
     started, first = time.monotonic(), rss_mb()
     done = CaughtUp(rss_mb=(first, first))
     while done.closed < most and case.ledger.snapshot(PIN.name).journal_rows:

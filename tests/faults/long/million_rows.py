@@ -1,7 +1,8 @@
 """``python -m tests.faults.long.million_rows [--rows N] [--work-off N]``: a journal as an outage of hours leaves it.
 
 Prints, for SQLite and PostgreSQL: what a router's poll, a janitor's page and a write's rows cost with so many rows beside an
-empty journal; and what the janitor needs to work off some of them (memory included). Minutes; the suite has it with 50,000 rows.
+empty journal; and what the janitor needs to work off some of them (memory included). Minutes; the suite does
+it with 50,000.
 """
 
 from __future__ import annotations
