@@ -26,14 +26,14 @@ OLD = ModelCard("memory", "old", "openai", dimensions=24)
 NEW = ModelCard("memory", "new", "openai", dimensions=32)
 DEAR = ModelCard("memory", "dear", "openai", dimensions=32, usd_per_million_tokens=1e6)
 QUICK = Timings(
-    write_timeout_s=0.2,
-    delta_s=0.1,
-    quarantine_s=0.3,
-    row_deadline_s=0.5,
-    takeover_s=1.0,
+    write_timeout_s=0.4,
+    delta_s=0.5,
+    quarantine_s=0.6,
+    row_deadline_s=2.0,
+    takeover_s=3.0,
     poll_s=0.05,
-    lease_s=1.0,
-    idle_lease_s=2.0,
+    lease_s=1.5,
+    idle_lease_s=3.0,
 )
 _TOPICS = ("index", "cluster", "array", "query", "token", "frame", "socket", "thread", "schema", "vector")
 

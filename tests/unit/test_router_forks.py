@@ -206,7 +206,7 @@ class _held_by_another_thread:
 
 
 def locks_of(router: Router) -> dict[str, Any]:
-    """Every lock that can be reached from it, by its shortest path; not the fakes', which are no servers that a fork could share."""
+    """Every lock that can be reached from it, by its shortest path; not the fakes', which are no servers to share."""
     found: dict[str, Any] = {}
     seen: set[int] = set()
     waiting: list[tuple[str, Any]] = [("", router)]
