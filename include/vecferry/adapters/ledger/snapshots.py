@@ -16,9 +16,7 @@ from vecferry.adapters.ledger.tables import journal, migrations, pins, routers, 
 from vecferry.domain.lifecycle import ENDED
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Seen, Snapshot
-
-COUNTED_ROWS = 100_001
-"""Rows are counted no further: the limit that the count is compared with is far below."""
+from vecferry.domain.timing import COUNTED_ROWS
 
 
 def _query() -> Select[Any]:
