@@ -15,6 +15,7 @@ from vecferry.adapters.memory.store import Call
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.routing import Arm
 from vecferry.domain.timing import Timings
+from vecferry.errors import BadInput
 from vecferry.router import Router
 
 ROWS, KEYS = 50_000, 1_000
@@ -49,6 +50,11 @@ def test_a_poll_is_as_quick_with_many_rows_and_says_that_the_shadow_is_behind(ca
 def test_many_young_rows_alone_say_that_the_shadow_is_behind(case: LedgerCase) -> None:
     fill(case, ROWS, KEYS)
     assert case.ledger.snapshot("Docs").journal_rows > Timings().behind_rows
+
+
+def test_a_limit_that_no_count_would_reach_is_refused() -> None:
+    with pytest.raises(BadInput, match="behind_rows < 20000"):
+        Timings(behind_rows=20_000)
 
 
 def test_the_janitor_catches_up_in_pages(case: LedgerCase) -> None:
