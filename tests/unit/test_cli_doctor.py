@@ -56,6 +56,7 @@ def test_a_collection_without_a_pin(world):
     findings = found(world, "--collection", "Docs", code=0)
     assert findings["lengths"]["what"] == "16 (60)"
     assert findings["index"]["what"] == "finds all 60 vectors"
+    assert findings["model"]["what"].startswith("no pin says which: nothing was embedded again")
     said = world.run("doctor", "--collection", "Nope")
     assert said.code == 2
     assert "Collections that exist: Docs" in said.err
@@ -183,3 +184,8 @@ def test_a_sample_is_a_number_or_all(world):
     said = world.run("doctor", "Docs", "--sample", "some")
     assert said.code == 2
     assert "from 1 on, or all" in said.err
+
+
+def test_the_shadows_vectors_are_another_commands_and_doctor_says_so():
+    world = World().started().stepped("create_shadow")
+    assert found(world, "Docs", code=0)["shadow"]["what"].endswith("its vectors are compared by vecferry verify Docs")

@@ -91,3 +91,12 @@ def test_without_a_golden_set_all_are_missing():
     plan = World().pinned().done("plan", "Docs", "--to", "sandbox-char-2")
     assert (plan["golden_queries"], plan["golden_queries_missing"]) == (0, 11)
     assert "no graded golden query" in plan["warnings"][0]
+
+
+def test_an_application_that_inserts_between_count_and_sample_stops_no_plan(monkeypatch):
+    from vecferry.steps import plan as step
+
+    world = World().pinned()
+    count_all = step.count_all
+    monkeypatch.setattr(step, "count_all", lambda store, collection: count_all(store, collection) - 2)
+    assert world.done("plan", "Docs", "--to", "sandbox-char-2")["objects"] == 60

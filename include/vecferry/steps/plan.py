@@ -69,6 +69,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     embedder.check()
     _refuse_a_changed_model(ports, pin)
     sample = _sample(ports, pin)
+    objects = max(objects, len(sample))  # applications insert between the count and the sample
     texts = [pin.recipe.text_of(obj.properties) for obj in sample]
     overlong = [obj.uuid for obj, text in zip(sample, texts, strict=True) if text and not embedder.fits(text)]
     counted = [embedder.count_tokens(text)[0] if text else 0 for text in texts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vecferry.domain.descriptions import shadow_of
 from vecferry.domain.lifecycle import Migration, understands
 from vecferry.domain.pins import Pin
@@ -70,7 +72,8 @@ def _journal(ports: Ports, migration: Migration) -> Finding:
 def _shadow(ports: Ports, migration: Migration) -> Finding | None:
     if migration.spec.shadow not in ports.store.collections():
         return None  # not created yet
-    return shards(ports, migration.spec.shadow)
+    found = shards(ports, migration.spec.shadow)
+    return replace(found, what=f"{found.what}; its vectors are compared by vecferry verify {migration.pin}")
 
 
 def _golden(ports: Ports, pin: Pin) -> Finding:
