@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vecferry.domain.mixing import sample_to_find
+from vecferry.domain.mixing import USUAL_SAMPLE
 from vecferry.errors import BadInput
 
 Sample = Annotated[
@@ -23,4 +23,4 @@ def sample_size(given: str) -> int | None:
         return None
     if given and not (given.isdecimal() and int(given) > 0):
         raise BadInput(f"--sample is a number from 1 on, or all, not {given!r}", where="--sample", next_action="--sample 2995")
-    return int(given) if given else sample_to_find(0.01)
+    return int(given) if given else USUAL_SAMPLE

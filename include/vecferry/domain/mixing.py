@@ -15,3 +15,7 @@ def found_from(sample: int) -> float:
 def sample_to_find(share: float) -> int:
     """How many to look at: 299 for a 1% mix, 2,995 for a 0.1% mix."""
     return math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - share))
+
+
+USUAL_SAMPLE = sample_to_find(0.01)
+"""What doctor and parity embed again where nobody says otherwise."""

@@ -14,7 +14,7 @@ from typing import Any
 from vecferry.domain.chunks import LAST
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.domain.mixing import sample_to_find
+from vecferry.domain.mixing import USUAL_SAMPLE
 from vecferry.domain.objects import StoredObject
 from vecferry.domain.shadow import differences
 from vecferry.domain.sweeping import NativeChange, Sweep, native_change
@@ -33,7 +33,6 @@ from vecferry.steps.standing import has_work, refuse_if_paused
 _PAGE = 500
 _MOST_PASSES = 5
 _EXAMPLES = 10
-SAMPLE = sample_to_find(0.01)
 CLEAN_PASS = "parity_clean_pass"
 ALARM = "parity_alarm"
 _COUNTED = ("objects_live", "objects_shadow", "in_flight", "uncovered", "unindexed", "mended")
@@ -122,7 +121,9 @@ class Pass:
         return cls(**given | {"began": began, "native": native, "kinds": Counter(given["kinds"])})
 
 
-def act(ports: Ports, migration_id: str, progress: Progress | None = None, *, sample: int | None = SAMPLE) -> dict[str, Any]:
+def act(
+    ports: Ports, migration_id: str, progress: Progress | None = None, *, sample: int | None = USUAL_SAMPLE
+) -> dict[str, Any]:
     """Passes with repair until one is clean; a pass that never gets clean is a person's matter. ``sample``: as ``compare``."""
     migration = ports.ledger.migration(migration_id)
     repair = migration.phase is not Phase.RETIRED  # after the flip nothing copies, in either direction
@@ -168,7 +169,7 @@ def compare(
     *,
     repair: bool,
     progress: Progress | None = None,
-    sample: int | None = SAMPLE,
+    sample: int | None = USUAL_SAMPLE,
     so_far: Pass | None = None,
 ) -> Pass:
     """Scans both sides in step, page by page; with ``repair`` each difference is reconciled under a row (rule 12).

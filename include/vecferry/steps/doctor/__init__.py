@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vecferry.domain.mixing import sample_to_find
+from vecferry.domain.mixing import USUAL_SAMPLE
 from vecferry.domain.pins import Pin
 from vecferry.errors import VecferryError
 from vecferry.ports import Ports
@@ -13,12 +13,10 @@ from vecferry.steps.doctor import left_behind, workers
 from vecferry.steps.doctor.finding import Finding, Look, Tell
 from vecferry.steps.doctor.vectors import looks_at_bare, looks_at_pinned
 
-__all__ = ["SAMPLE", "Finding", "look_at_collection", "look_over"]
-
-SAMPLE = sample_to_find(0.01)
+__all__ = ["Finding", "look_at_collection", "look_over"]
 
 
-def look_over(ports: Ports, pin: Pin, tell: Tell = lambda _: None, *, sample: int | None = SAMPLE) -> list[Finding]:
+def look_over(ports: Ports, pin: Pin, tell: Tell = lambda _: None, *, sample: int | None = USUAL_SAMPLE) -> list[Finding]:
     """The pin's collection, its vectors against its model, the pin's routers, and the shadow if there is one.
 
     Every object is read once. ``sample`` of them are embedded again at the pin's expense; ``None``: all.
