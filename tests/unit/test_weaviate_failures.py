@@ -134,6 +134,9 @@ def test_what_was_never_sent_was_not_written(write: str) -> None:
     ("message", "error"),
     [
         ("store is read-only due to: manually set by user", NotWritten),
+        ('put local object: shard="a1": store is read-only due to: disk', NotWritten),
+        ('put local object: shard="a1": update property-specific indices: store is read-only due to: disk', UnknownOutcome),
+        ("insert to vector index: vector lengths don't match: 3 vs 2", UnknownOutcome),
         ("no such prop with name 'x' found in class 'Docs' in the schema", BadInput),
         ("invalid integer property 'n' on class 'Docs': requires an integer", BadInput),
         ("tenant not active: 'b'", BadInput),

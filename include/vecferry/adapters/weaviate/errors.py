@@ -20,7 +20,11 @@ _INVALID = re.compile(
     re.I,
 )
 _NO_ACCESS = re.compile(r"unauthori[sz]ed|forbidden|invalid api key", re.I)
-_READ_ONLY = re.compile(r"read-only|readonly", re.I)
+_READ_ONLY = re.compile(r'(^|local object: shard="[^"]*": )store is read-only')
+"""Refused at the shard's door. A shard that turns read-only (disk threshold) in the middle of a write has stored the object, and
+fails at its index ("update property-specific indices: store is read-only"): that was written, whatever it says."""
+_BEGUN = re.compile(r"insert to vector index")
+"""The object is stored by then."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 _SEE_KEY = "Check VECFERRY_WEAVIATE_API_KEY and the key's permissions on this collection."
@@ -49,6 +53,8 @@ def definite(message: str, *, where: str) -> VecferryError | None:
     """The error for a message that leaves no doubt (nothing was written, nothing will be), or ``None``."""
     if is_missing_collection(message):
         return NotFound(message, where=where, next_action="See the collections that exist.")
+    if _BEGUN.search(message):
+        return None
     if _READ_ONLY.search(message):
         return NotWritten(message, where=where, next_action="Free disk space, or set the shard READY.")
     if _INVALID.search(message):
