@@ -21,8 +21,8 @@ _INVALID = re.compile(
 )
 _NO_ACCESS = re.compile(r"unauthori[sz]ed|forbidden|invalid api key", re.I)
 _READ_ONLY = re.compile(r'(^|local object: shard="[^"]*": )store is read-only')
-"""Refused at the shard's door. A shard that turns read-only (disk threshold) in the middle of a write has stored the object, and
-fails at its index ("update property-specific indices: store is read-only"): that was written, whatever it says."""
+"""Refused at the shard's door. A shard that turns read-only (disk threshold) in the middle of a write has stored the object
+and fails at its index ("update property-specific indices: store is read-only"): that was written, whatever it says."""
 _BEGUN = re.compile(r"insert to vector index")
 """The object is stored by then."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
