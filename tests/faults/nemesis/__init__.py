@@ -4,7 +4,7 @@ Each seed leaves a folder ``seed-<n>/``, which is all that the judge reads (and 
 Times are seconds since 1970; ``.jsonl`` is one JSON object a line.
 
 ====================  =============================================================================================
-``seed.json``         ``seed, ledger, runner, pin, live, shadow, weaviate_url, recipe, corpus, histories, models``
+``seed.json``         ``seed, ledger, commit, runner, pin, live, shadow, weaviate_url, recipe, corpus, histories, models``
                       (``old`` and ``new``: ``name, api, base_url, api_key``), ``quarantine_s, ended, failure``; addresses
                       are direct, not through proxies. ``shadow`` is the last attempt's; ``dropped`` names those of
                       attempts that were discarded. ``longest_stall_s``: for how long the machine let the nemesis itself

@@ -9,11 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.nemesis import judge, seed_run
 from tests.faults.nemesis.judge.__main__ import main as show_table
 from tests.faults.nemesis.judge.outcome import MUST_BE_ZERO
+from tests.faults.nemesis.judge.table import read_outcomes
+from tests.faults.nemesis.mutants import MUTANTS
 from tests.faults.nemesis.plan import Plan, plan_of
 from tests.faults.nemesis.servers import Servers
 from vecferry.errors import VecferryError
@@ -23,17 +26,15 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: zeros where there must be zeros; 1: not, or it could not run."""
-    given = _parser().parse_args(arguments)
+    """0: zeros where there must be zeros; 1: not, or it could not run; 2: asked for what there is not."""
+    given = _understood(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):  # the latter is ignored by what a script starts in the background
         signal.signal(number, signal.default_int_handler)
-    seeds = [given.seed] if given.seed else range(1, given.seeds + 1)
+    seeds = [given.seed] if given.seed else range(given.first or 1, given.seeds + 1)
     try:
-        out: Path = given.out / f"only-{given.seed}" if given.seed else given.out
-        for before in out.glob("seed-*"):
-            shutil.rmtree(before)  # another run's: the table is over one run
+        out = _folder(given)
         pace = given.pace or usual_pace()
-        with Servers(out / "servers", CACHE) as servers:
+        with Servers(out / "servers", CACHE, given.mutant) as servers:
             for seed in seeds:
                 run_seed(plan_of(seed, given.ledger, pace), servers, out, keep=given.keep)
     except VecferryError as error:
@@ -42,7 +43,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; all processes have ended", file=sys.stderr)
         return _INTERRUPTED
-    return show_table([str(out)])
+    code = show_table([str(out), *(["--markdown", str(given.markdown)] if given.markdown else [])])
+    if given.mutant:
+        print(verdict_on_mutant(given.mutant, read_outcomes(out)))
+    return code
+
+
+def _folder(given: argparse.Namespace) -> Path:
+    """Emptied of another run's seeds, since the table is over one run; not where this one goes on."""
+    out: Path = given.out / f"mutant-{given.mutant}" if given.mutant else given.out
+    out = out / f"only-{given.seed}" if given.seed else out
+    for before in out.glob("seed-*") if given.first is None else ():
+        shutil.rmtree(before)
+    return out
+
+
+def verdict_on_mutant(name: str, outcomes: Sequence[judge.SeedOutcome]) -> str:
+    """A run that only did not come to its end has lost nothing, and is no proof of the rule."""
+    seeds = ", ".join(str(outcome.seed) for outcome in outcomes)
+    kinds = {kind: sum(getattr(outcome, kind) for outcome in outcomes) for kind in MUST_BE_ZERO}
+    unfinished = kinds.pop("unfinished")
+    found = ", ".join(f"{kind} {count}" for kind, count in kinds.items() if count)
+    told = f"mutant {name} (without {MUTANTS[name]}) in seeds {seeds}: "
+    told += f"caught: {found}" if found else "not caught: these seeds lose nothing without the rule"
+    return told + (f"; unfinished {unfinished}" if unfinished else "")
 
 
 def usual_pace() -> float:
@@ -63,21 +87,49 @@ def run_seed(plan: Plan, servers: Servers, out: Path, *, keep: bool = False) -> 
 
     with seed_run.run(plan, servers, out, say, keep=keep) as folder:
         say("ended, is being judged")
-        outcome = judge.judge_seed(folder)
+        outcome = replace(judge.judge_seed(folder), took_s=round(time.monotonic() - began, 1))
+        outcome.write(folder)
     defects = {name: count for name in MUST_BE_ZERO if (count := getattr(outcome, name))}
     say(f"judged: {defects or 'nothing wrong'}; {folder}")
     return outcome
 
 
+def _understood(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.first is not None and (given.seed or not 1 <= given.first <= given.seeds):
+        parser.error(f"--first must lie between 1 and --seeds ({given.seeds}), and goes without --seed")
+    if given.mutant and given.markdown:
+        parser.error("a mutant's table is no table of the product: --markdown goes without --mutant")
+    return given
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("make faults", description="Everything around a migration fails; nothing may be lost.")
+    told = "mutants, each the product without one rule:\n"
+    told += "\n".join(f"  {name:<40} {rule}" for name, rule in MUTANTS.items())
+    parser = argparse.ArgumentParser(
+        "make faults",
+        description="Everything around a migration fails; nothing may be lost.",
+        epilog=told,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = parser.add_argument
     add("--seeds", type=int, default=3, help="seeds 1 to this one")
+    add("--first", type=int, metavar="N", help="go on at seed N: other seeds' folders stay, and are in the table")
     add("--seed", type=int, help="this one alone, with the same faults as in any other run")
     add("--ledger", choices=["postgresql", "sqlite"], help="for all seeds (default: by turns)")
     add("--out", type=Path, default=Path(".vecferry/faults"), help="the folder that gets a folder for each seed")
     add("--keep", action="store_true", help="leave each seed's collections in Weaviate's folder, below the output's")
     add("--pace", type=float, help="times as long as usual, for a busy machine (default: by its load)")
+    add("--markdown", type=Path, metavar="FILE", help="write the sums by fault and by phase there, for a page")
+    add(
+        "--mutant",
+        choices=sorted(MUTANTS),
+        default="",
+        metavar="NAME",
+        help="run the product without one of its rules (below): exit code 1 if the loss is seen, and a line that says "
+        "whether it was; with its folder in --out",
+    )
     return parser
 
 

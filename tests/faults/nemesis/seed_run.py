@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,7 @@ def _write_seed(world: SeedWorld, failure: str, longest_stall_s: float, *, ended
         {
             "seed": plan.seed,
             "ledger": plan.ledger,
+            "commit": commit(),
             "runner": "steps",
             "road": plan.road,
             "pin": world.pin,
@@ -217,6 +220,20 @@ def _write_seed(world: SeedWorld, failure: str, longest_stall_s: float, *, ended
         },
     )
     return shadows
+
+
+@cache
+def commit() -> str:
+    """Of what runs, with a plus where files were changed; empty where there is no repository."""
+    told = [_git("rev-parse", "--short=10", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")]
+    return told[0] + ("+" if told[0] and told[1] else "")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def _tracebacks(logs: Path) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -12,8 +13,10 @@ from typing import Any, Self
 
 import httpx
 
+from tests.faults.nemesis.mutants import mutant_environment
 from tests.faults.nemesis.proxy import Proxies
 from tests.faults.nemesis.warm import WarmForks
+from vecferry.errors import NeedsPerson
 from vecferry.sandbox.corpus import BuiltCorpus, build
 from vecferry.sandbox.postgres_server import PostgresServer
 from vecferry.sandbox.processes import LOOPBACK, ChildProcess, free_ports
@@ -26,18 +29,21 @@ DOCUMENTS, QUERIES = 360, 150
 
 class Servers:
     """Started together, stopped together, whatever happens in the block. ``cache`` keeps the fitted models for the next run.
+    With a ``mutant``, all of the product that runs here is the product without that rule.
 
     ``weaviate_turn`` and ``postgres_turn`` are held by whoever kills or stops one of them, so that two faults take turns.
     """
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, mutant: str = "") -> None:
         self._stack = ExitStack()
         shutil.rmtree(folder, ignore_errors=True)
         self.corpus: BuiltCorpus = build(cache / f"corpus-{DOCUMENTS}-{QUERIES}", documents=DOCUMENTS, queries=QUERIES)
         self.weaviate = WeaviateServer(folder / "weaviate", log=folder / "weaviate.log")
         self.weaviate_turn, self.postgres_turn = threading.Lock(), threading.Lock()
         self.postgres = PostgresServer()
-        self.forks = WarmForks(folder / "forks.log")
+        self._mutant = mutant
+        self._env = {**os.environ, **mutant_environment(mutant)} if mutant else None
+        self.forks = WarmForks(folder / "forks.log", env=self._env)
         self.proxies = Proxies()
         self.address = Address(LOOPBACK, free_ports(1)[0])
         provider = ["--port", str(self.address.port), "--corpus", str(self.corpus.corpus), "--cache", str(cache)]
@@ -77,6 +83,7 @@ class Servers:
             self.postgres.start()
             for process in (self.weaviate.process, self._provider, self.forks):
                 process.wait_ready()
+            self._see_mutant(self.forks.said())
         except BaseException:
             self._stack.close()
             raise
@@ -84,6 +91,11 @@ class Servers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+
+    def _see_mutant(self, said: str) -> None:
+        """One that is not in place would look like a rule that nobody needs."""
+        if self._mutant and f"mutant {self._mutant}: " not in said:
+            raise NeedsPerson(f"the mutant {self._mutant} is not in place", where="the process that forks")
 
     def _provider_answers(self) -> bool:
         try:

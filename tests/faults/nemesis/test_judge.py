@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -462,6 +463,39 @@ def test_the_command_fails_with_seed_uuid_lines_and_how_to_replay(made: MadeUpSe
     assert f"lost {key_of(2000)}" in said
     assert f"app-0.jsonl:{lines - 1}, app-0.jsonl:{lines}" in said
     assert "stood still for 9.0 s" in said
+
+
+def test_the_tables_by_fault_and_by_phase_count_each_seed_once_a_row() -> None:
+    first = outcome_of(1, ("cut", "plan"), ("cut", "retire"), ("kill_app", "retire"), lost=1)
+    table = make_table([first, outcome_of(2, ("cut", "plan"), stale=1)])
+    assert [(line.fault, line.phase, line.runs, line.witnessed, line.lost, line.stale) for line in table.by_fault] == [
+        ("cut", "all", 2, 3, 1, 1),
+        ("kill_app", "all", 1, 1, 1, 0),
+    ]
+    assert [(line.fault, line.phase, line.runs, line.witnessed, line.lost, line.stale) for line in table.by_phase] == [
+        ("all", "plan", 2, 2, 1, 1),
+        ("all", "retire", 1, 2, 1, 0),
+    ]
+
+
+def test_the_markdown_is_generated_with_where_when_and_of_what(made: MadeUpSeed, tmp_path: Path) -> None:
+    made.seed |= {"runner": "airflow", "commit": "abc1234"}
+    replace(judged(made), took_s=120.0).write(made.path)
+    file = tmp_path / "summary.md"
+    assert main([str(made.path.parent), "--markdown", str(file)]) == 0
+    text = file.read_text()
+    assert "commit abc1234 · " in text
+    assert " · seeds 7 (1) · 2.0 minutes · ledger: sqlite 1 · runner: airflow 1 · " in text
+    assert "1 of 1 seeds clean" in text
+    assert "| fault | runs | witnessed | lost | stale | resurrected | mixed | unindexed | failed queries |" in text
+    assert "| kill_app | 1 | 1 | 0 |" in text
+    assert "| backfill | 1 | 1 | 0 |" in text
+
+
+def test_a_seed_that_was_begun_and_never_judged_is_no_success(made: MadeUpSeed, capsys: pytest.CaptureFixture[str]) -> None:
+    made.save()
+    assert main([str(made.path.parent)]) == 1
+    assert "it was interrupted" in capsys.readouterr().out
 
 
 def test_a_folder_without_seeds_is_no_success(tmp_path: Path) -> None:

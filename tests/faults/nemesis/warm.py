@@ -75,9 +75,10 @@ class WarmProcess:
 
 
 class WarmForks:
-    """The process that forks; whatever it forked ends with it, and it ends with this process."""
+    """The process that forks; whatever it forked ends with it, and it ends with this process. ``env`` is its own: what it
+    imports by it, all that it forks have imported."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, env: Mapping[str, str] | None = None) -> None:
         self._port = free_ports(1)[0]
         self._process = ChildProcess(
             "warm forks",
@@ -87,6 +88,7 @@ class WarmForks:
             awaited="all imports",
             deadline_s=180,
             ports=(self._port,),
+            env=env,
             cwd=_ROOT,
         )
 
@@ -95,6 +97,9 @@ class WarmForks:
 
     def wait_ready(self) -> None:
         self._process.wait_ready()
+
+    def said(self) -> str:
+        return self._process.log_tail(1_000)
 
     def start(self, name: str, program: str, arguments: Sequence[str], *, env: Mapping[str, str], log: Path) -> WarmProcess:
         """``program`` is ``vecferry`` or a module with a ``main(arguments) -> int``."""

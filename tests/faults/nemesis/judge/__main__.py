@@ -18,10 +18,14 @@ def main(arguments: list[str] | None = None) -> int:
     """0: zeros where there must be zeros; 1: not, and what it is; also 1 if no seed was judged."""
     parser = argparse.ArgumentParser("python -m tests.faults.nemesis.judge", description=__doc__)
     parser.add_argument("out", type=Path, help="the folder with a folder for each seed")
-    out: Path = parser.parse_args(arguments).out
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the sums by fault and by phase, for a page")
+    given = parser.parse_args(arguments)
+    out: Path = given.out
     table = make_table(read_outcomes(out))
     (out / "table.json").write_text(json.dumps({**described(table.outcomes), **table.as_dict()}, indent=1) + "\n")
     (out / "table.md").write_text(showing.markdown(table))
+    if given.markdown:
+        given.markdown.write_text(showing.summary(table))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
     console.print(showing.terminal(table))
     for line in showing.defects(table):

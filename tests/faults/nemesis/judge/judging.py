@@ -108,6 +108,7 @@ def _outcome(seed: SeedFolder, found: Iterable[Defect], answers: Answers, there:
         longest_stall_s=float(given.get("longest_stall_s") or 0.0),
         quarantine_s=float(given.get("quarantine_s") or 0.0),
         weaviate=there.version,
+        commit=str(given.get("commit") or ""),
         injections=seed.injections,
         defects=tuple(_some_of_each(defects)),
     )

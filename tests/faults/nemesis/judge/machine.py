@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,22 +16,35 @@ _PACKAGES = ("vecferry", "weaviate-client", "apache-airflow")
 
 
 def described(outcomes: Sequence[SeedOutcome]) -> dict[str, str]:
-    """Words for people: date, machine, versions, seeds, duration."""
+    """Words for people: date, commit, machine, versions, seeds, duration."""
     servers = sorted({outcome.weaviate for outcome in outcomes if outcome.weaviate})
     names = [f"Python {platform.python_version()}", *(f"Weaviate {name}" for name in servers)]
-    began = min((outcome.began for outcome in outcomes), default=0.0)
     ended = max((outcome.ended for outcome in outcomes), default=0.0)
-    kinds = sorted({f"{outcome.ledger}/{outcome.runner}" for outcome in outcomes})
     return {
         "date": datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": ", ".join(sorted({outcome.commit for outcome in outcomes if outcome.commit})) or "unknown",
         "machine": f"{os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()} {platform.machine()}",
         "versions": ", ".join(names + [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]),
-        "seeds": f"{_ranges([outcome.seed for outcome in outcomes])} ({len(outcomes)}; ledger/runner: {', '.join(kinds)})",
-        "duration": f"{(ended - began) / 60:.1f} minutes",
+        "seeds": f"{_ranges([outcome.seed for outcome in outcomes])} ({len(outcomes)})",
+        "ledgers": _counted(outcome.ledger for outcome in outcomes),
+        "runners": _counted(outcome.runner for outcome in outcomes),
+        "duration": f"{sum(outcome.took_s or outcome.ended - outcome.began for outcome in outcomes) / 60:.1f} minutes",
         "traffic": f"{sum(o.writes for o in outcomes):,} writes and {sum(o.queries for o in outcomes):,} searches "
         f"({sum(o.judged_answers for o in outcomes):,} judged by score, {sum(o.excused_queries for o in outcomes):,} failed "
         "while a plain client failed too)",
     }
+
+
+def in_one_line(outcomes: Sequence[SeedOutcome]) -> str:
+    told = described(outcomes)
+    named = {"commit": "commit {}", "seeds": "seeds {}", "ledgers": "ledger: {}", "runners": "runner: {}"}
+    order = ("date", "commit", "machine", "seeds", "duration", "ledgers", "runners", "versions", "traffic")
+    return " · ".join(named.get(name, "{}").format(told[name]) for name in order) + "."
+
+
+def _counted(names: Iterable[str]) -> str:
+    """``postgresql 2, sqlite 1``."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(Counter(names).items()))
 
 
 def _version(package: str) -> str:

@@ -52,6 +52,7 @@ class SeedOutcome:
     the space that they were said to be of. ``failed_queries``: not excused by the control client. ``wrong_share``: arms not
     as asked. ``unfinished``: the run did not come to its end, or did nothing that could be judged. ``re_embedded``: texts paid
     for again because a fault, a crash or a race met them in flight. ``worst_staleness_s`` is ``None`` where nothing could tell.
+    ``took_s``: of the whole seed, its judge included.
     """
 
     seed: int
@@ -83,6 +84,8 @@ class SeedOutcome:
     longest_stall_s: float = 0.0
     quarantine_s: float = 0.0
     weaviate: str = ""
+    commit: str = ""
+    took_s: float = 0.0
     injections: tuple[Injection, ...] = ()
     defects: tuple[Defect, ...] = ()
 

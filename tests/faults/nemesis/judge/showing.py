@@ -1,14 +1,14 @@
-"""The table for a terminal, for ``docs/guarantees.md``, and the defects for whoever must find out."""
+"""The table for a terminal and in full, its sums for ``docs/guarantees.md``, and the defects for whoever must find out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from rich.table import Table as RichTable
 
-from tests.faults.nemesis.judge.machine import described
+from tests.faults.nemesis.judge.machine import described, in_one_line
 from tests.faults.nemesis.judge.outcome import MUST_BE_ZERO
 from tests.faults.nemesis.judge.table import Line, Table
 
@@ -48,11 +48,22 @@ def terminal(table: Table) -> RichTable:
 def markdown(table: Table) -> str:
     """With where and how it was measured above, and what does not count below."""
     head = [f"{name.capitalize()}: {words}  " for name, words in described(table.outcomes).items()]
-    titles = [title for _, title in COLUMNS]
-    rules = ["---" if number < _NAMES else "---:" for number in range(len(COLUMNS))]
-    rows = [_cells(line) for line in (*table.lines, table.total)]
-    body = ["| " + " | ".join(cells) + " |" for cells in (titles, rules, *rows)]
-    return "\n".join([*head, "", *body, *(["", note] if (note := _note(table)) else []), ""])
+    rows = _rows((*table.lines, table.total), COLUMNS)
+    return "\n".join([*head, "", *rows, *(["", note] if (note := _note(table)) else []), ""])
+
+
+def summary(table: Table) -> str:
+    """For people who decide: how it was measured, one row a fault, one row a phase."""
+    clean = sum(outcome.clean for outcome in table.outcomes)
+    said = (
+        f"{clean} of {len(table.outcomes)} seeds clean. A seed's figures stand in the row of each fault and phase that it met."
+    )
+    parts = [in_one_line(table.outcomes), said]
+    for without, lines in (("phase", table.by_fault), ("fault", table.by_phase)):
+        columns = [column for column in COLUMNS if column[0] != without]
+        parts.append("\n".join(_rows((*lines, table.total), columns)))
+    parts += [note] if (note := _note(table)) else []
+    return "\n\n".join(parts) + "\n"
 
 
 def defects(table: Table) -> Iterator[str]:
@@ -84,8 +95,15 @@ def _note(table: Table) -> str:
     return f"Witnessed fewer than 3 times, so that it does not count: {few}."
 
 
-def _cells(line: Line) -> list[str]:
-    return [_cell(getattr(line, name)) for name, _ in COLUMNS]
+def _rows(lines: Sequence[Line], columns: Sequence[tuple[str, str]]) -> list[str]:
+    titles = [title for _, title in columns]
+    rules = ["---" if name in ("fault", "phase") else "---:" for name, _ in columns]
+    rows = [_cells(line, columns) for line in lines]
+    return ["| " + " | ".join(cells) + " |" for cells in (titles, rules, *rows)]
+
+
+def _cells(line: Line, columns: Sequence[tuple[str, str]] = COLUMNS) -> list[str]:
+    return [_cell(getattr(line, name)) for name, _ in columns]
 
 
 def _cell(value: Any) -> str:

@@ -1,0 +1,65 @@
+"""What ``make faults`` understands, and what it says of a mutant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.nemesis.__main__ import _folder, _understood, verdict_on_mutant
+from tests.faults.nemesis.judge import SeedOutcome
+from tests.faults.nemesis.mutants import MUTANTS
+
+MUTANT = "copiers_open_no_rows"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    for seed in (1, 2):
+        (tmp_path / f"seed-{seed}").mkdir()
+    return tmp_path
+
+
+def test_a_run_begins_with_an_empty_folder_and_one_that_goes_on_keeps_what_is_there(out: Path) -> None:
+    assert _folder(_understood(["--out", str(out), "--seeds", "9", "--first", "2"])) == out
+    assert sorted(path.name for path in out.iterdir()) == ["seed-1", "seed-2"]
+    assert _folder(_understood(["--out", str(out), "--seeds", "9"])) == out
+    assert not [*out.iterdir()]
+
+
+def test_a_seed_alone_and_a_mutant_have_folders_of_their_own(out: Path) -> None:
+    assert _folder(_understood(["--out", str(out), "--seed", "7"])) == out / "only-7"
+    assert _folder(_understood(["--out", str(out), "--mutant", MUTANT])) == out / f"mutant-{MUTANT}"
+    assert len([*out.iterdir()]) == 2
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["--first", "4"],
+        ["--first", "0"],
+        ["--first", "1", "--seed", "1"],
+        ["--mutant", "x"],
+        ["--mutant", MUTANT, "--markdown", "x.md"],
+    ],
+)
+def test_what_makes_no_sense_is_refused(asked: list[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        _understood(asked)
+    assert refused.value.code == 2
+
+
+def test_the_help_names_every_mutant_and_its_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _understood(["--help"])
+    said = capsys.readouterr().out
+    assert [name for name, rule in MUTANTS.items() if name not in said or rule not in said] == []
+
+
+def test_a_mutant_is_caught_by_a_loss_and_by_nothing_else() -> None:
+    clean, stuck = SeedOutcome(1, "sqlite", "steps"), SeedOutcome(2, "sqlite", "steps", unfinished=1)
+    lossy = SeedOutcome(3, "sqlite", "steps", stale=2, lost=1)
+    told = verdict_on_mutant(MUTANT, [clean, stuck])
+    assert told.startswith(f"mutant {MUTANT} (without rule 11) in seeds 1, 2: not caught: ")
+    assert told.endswith("; unfinished 1")
+    assert verdict_on_mutant(MUTANT, [clean, lossy]).endswith("in seeds 1, 3: caught: lost 1, stale 2")
