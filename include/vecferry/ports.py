@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from vecferry.domain.capacity import CapacityAnswer, CapacityAsk
 from vecferry.domain.catalogue import Catalogue, ModelCard
 from vecferry.domain.chunks import Chunk
 from vecferry.domain.gates import Gates
@@ -438,7 +439,13 @@ class RecordLedger(Protocol):
     def notices(self) -> list[Mapping[str, Any]]: ...
 
 
-class Ledger(PinLedger, MigrationLedger, JournalLedger, RoutingLedger, ChunkLedger, RecordLedger, Protocol):
+class CapacityLedger(Protocol):
+    def take_capacity(self, ask: CapacityAsk) -> CapacityAnswer:
+        """A slice of what a provider's limits leave, by ``domain.capacity.decide`` in one transaction. A commit of unknown
+        outcome may have booked it: it is given back by time."""
+
+
+class Ledger(PinLedger, MigrationLedger, JournalLedger, RoutingLedger, ChunkLedger, RecordLedger, CapacityLedger, Protocol):
     """The product's own database; the same contract tests hold on memory, SQLite and PostgreSQL.
 
     Raises ``Retryable`` when a *read* or a definite no-op fails in passing, ``UnknownOutcome`` when a commit's fate is

@@ -79,6 +79,7 @@ class LedgerCase:
             age = f"interval '{seconds} seconds'"
             self.sql(f"UPDATE routers SET expires_at = expires_at - {age}, dismissed_at = dismissed_at - {age}", as_owner=True)
             self.sql(f"UPDATE journal SET opened_at = opened_at - {age}")
+            self.sql(f"UPDATE capacity SET began_at = began_at - {age}")
 
     def sql(self, statement: str, *, as_owner: bool = False) -> list[Any]:
         """On a plain connection of its own, with the foreign keys that every client should ask for; ``as_owner`` of the

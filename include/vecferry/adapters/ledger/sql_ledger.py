@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vecferry.adapters.ledger.capacity import SqlCapacity
 from vecferry.adapters.ledger.chunks import SqlChunks
 from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.freeze import SqlFreeze
@@ -14,7 +15,9 @@ from vecferry.adapters.ledger.row_sets import SqlRowSets
 from vecferry.adapters.ledger.spending import SqlSpending
 
 
-class SqlLedger(SqlPins, SqlLifecycle, SqlFreeze, SqlJournal, SqlRouting, SqlChunks, SqlRecords, SqlRowSets, SqlSpending):
+class SqlLedger(
+    SqlPins, SqlLifecycle, SqlFreeze, SqlJournal, SqlRouting, SqlChunks, SqlRecords, SqlRowSets, SqlSpending, SqlCapacity
+):
     """On SQLite or PostgreSQL; safe across threads and after a fork. Leases and ages are on the database's clock."""
 
     def __init__(self, database: Database) -> None:

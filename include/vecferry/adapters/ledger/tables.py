@@ -283,6 +283,18 @@ measurements = Table(
     PrimaryKeyConstraint("migration_id", "stage", "place", name="measurements_key"),
 )
 
+capacity = Table(
+    "capacity",
+    metadata,
+    Column("account", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("state", JSON, nullable=False),
+    PrimaryKeyConstraint("account", "model", name="capacity_key"),
+)
+"""What is used of a provider's limits, by ``domain.capacity``: one row, so that it can be locked; its times are seconds since
+``began_at``. ``account`` is a digest that tells neither server nor key."""
+
 works_with = Table("works_with", metadata, Column("revision", Text, primary_key=True))
 """Which code may use this ledger, by the revision that the code was made for: each additive revision adds its own and
 leaves the others; one that takes something away takes out those that would miss it."""

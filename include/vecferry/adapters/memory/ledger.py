@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vecferry.adapters.memory.ledger_capacity import MemoryCapacity
 from vecferry.adapters.memory.ledger_chunks import MemoryChunks
 from vecferry.adapters.memory.ledger_freeze import MemoryFreeze
 from vecferry.adapters.memory.ledger_journal import MemoryJournal
@@ -15,7 +16,15 @@ from vecferry.ports import Clock
 
 
 class MemoryLedger(
-    MemoryPins, MemoryMigrations, MemoryFreeze, MemoryJournal, MemoryRouting, MemoryChunks, MemoryRecords, MemoryRowSets
+    MemoryPins,
+    MemoryMigrations,
+    MemoryFreeze,
+    MemoryJournal,
+    MemoryRouting,
+    MemoryChunks,
+    MemoryRecords,
+    MemoryRowSets,
+    MemoryCapacity,
 ):
     """Thread-safe: one lock is the transaction. Ages and expiry are counted on ``clock.now()``."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from vecferry.adapters.ledger import refusals
+from vecferry.domain.capacity import CapacityState
 from vecferry.domain.chunks import Chunk
 from vecferry.domain.journal import JournalRow
 from vecferry.domain.lifecycle import Migration
@@ -62,6 +63,7 @@ class Tables:
         self.notices: dict[str, Mapping[str, Any]] = {}
         self.golden: dict[str, list[Mapping[str, Any]]] = {}
         self.measurements: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        self.capacity: dict[tuple[str, str], CapacityState] = {}
 
     def pin(self, name: str) -> Pin:
         if name not in self.pins:
