@@ -125,8 +125,19 @@ class VectorStore(Protocol):
     def delete(self, collection: str, uuid: str, *, tenant: str | None = None, timeout_s: float) -> None:
         """Deletes one object; deleting an absent one succeeds."""
 
-    def put_batch(self, collection: str, objects: Sequence[StoredObject], *, timeout_s: float) -> dict[str, str]:
-        """Writes many; returns uuid → error for those refused. An answer is no confirmation (rule 2a): read back."""
+    def put_batch(
+        self,
+        collection: str,
+        objects: Sequence[StoredObject],
+        *,
+        timeout_s: float,
+        unchecked_references: bool = False,
+    ) -> dict[str, str]:
+        """Writes many; returns uuid → error for those refused. An answer is no confirmation (rule 2a): read back.
+
+        ``unchecked_references``: a reference whose target is gone is written as it stands, as a copy's must be; otherwise
+        the server refuses the object.
+        """
 
     def delete_batch(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, timeout_s: float) -> None: ...
     def indexed(

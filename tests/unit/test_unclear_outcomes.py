@@ -78,8 +78,8 @@ def test_a_failed_write_to_the_shadow_keeps_its_row_though_the_next_one_is_verif
     router = world.router()
     put_batch, answers = world.store.put_batch, [{key_of("a"): "broadcast: cannot reach enough replicas"}]
 
-    def once(collection, objects, *, timeout_s):
-        return answers.pop() if answers else put_batch(collection, objects, timeout_s=timeout_s)
+    def once(collection, objects, **options):
+        return answers.pop() if answers else put_batch(collection, objects, **options)
 
     world.store.put_batch = once
     receipt = router.put(key_of("a"), {"body": "copper"})

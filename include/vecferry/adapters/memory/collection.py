@@ -89,6 +89,15 @@ class MemoryCollection:
                 return f"vector lengths don't match: {length} vs {len(vector)}"
         return None
 
+    def beacons(self, obj: StoredObject) -> list[tuple[str, str, str]]:
+        """(property, collection, id) of each reference; a beacon without a collection means the property's first."""
+        return [
+            (prop["name"], *_target(beacon["beacon"], prop["dataType"][0]))
+            for prop in self.schema.get("properties", ())
+            if prop["dataType"][0][:1].isupper()
+            for beacon in obj.properties.get(prop["name"]) or ()
+        ]
+
     def store(self, obj: StoredObject) -> None:
         """An upsert that replaces all, vectors included; nulls are not kept."""
         shard = self.shard(obj.tenant)
@@ -135,3 +144,8 @@ class MemoryCollection:
 
 def _as_float32(vector: Vector) -> tuple[float, ...]:
     return tuple(np.asarray(vector, dtype=np.float32).tolist())
+
+
+def _target(beacon: str, collection: str) -> tuple[str, str]:
+    *_, last_but_one, uuid = beacon.split("/")
+    return (collection if last_but_one == "localhost" else last_but_one), uuid

@@ -186,10 +186,17 @@ class MemoryStore:
     def delete(self, collection: str, uuid: str, *, tenant: str | None = None, timeout_s: float) -> None:
         self._call("delete", collection, lambda: self._remove(collection, [uuid], tenant), uuids=[uuid], tenant=tenant)
 
-    def put_batch(self, collection: str, objects: Sequence[StoredObject], *, timeout_s: float) -> dict[str, str]:
+    def put_batch(
+        self,
+        collection: str,
+        objects: Sequence[StoredObject],
+        *,
+        timeout_s: float,
+        unchecked_references: bool = False,
+    ) -> dict[str, str]:
         if len({canonical_uuid(obj.uuid) for obj in objects}) < len(objects):
             raise BadInput("an id is twice in one batch", where=collection, next_action="Give each object once.")
-        return self._write("put_batch", collection, objects, lambda: self._store_all(collection, objects))
+        return self._write("put_batch", collection, objects, lambda: self._store_all(collection, objects, unchecked_references))
 
     def delete_batch(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, timeout_s: float) -> None:
         self._call("delete_batch", collection, lambda: self._remove(collection, uuids, tenant), uuids=uuids, tenant=tenant)
@@ -251,15 +258,15 @@ class MemoryStore:
     def _store(self, collection: str, obj: StoredObject) -> None:
         self._create_missing(collection, [obj])
         target = self._writable(collection, obj.tenant)
-        if reason := target.why_refused(obj):
+        if reason := target.why_refused(obj) or self._dangling(target, obj):
             raise BadInput(reason, where=f"{collection}/{obj.uuid}", next_action="Correct the object.")
         target.store(obj)
 
-    def _store_all(self, collection: str, objects: Sequence[StoredObject]) -> dict[str, str]:
+    def _store_all(self, collection: str, objects: Sequence[StoredObject], unchecked_references: bool) -> dict[str, str]:
         self._create_missing(collection, objects)
         target, refused = self._of(collection), {}
         for position, obj in enumerate(objects):
-            if reason := target.why_refused(obj):
+            if reason := target.why_refused(obj) or ("" if unchecked_references else self._dangling(target, obj)):
                 refused[obj.uuid] = reason
             elif target.shard(obj.tenant).status == READ_ONLY:
                 # The server's lie: the first object is refused, the others are reported stored, none is.
@@ -268,6 +275,14 @@ class MemoryStore:
             else:
                 target.store(obj)
         return refused
+
+    def _dangling(self, target: MemoryCollection, obj: StoredObject) -> str:
+        """Why the server would refuse it: a reference to an object that is not there."""
+        for name, collection, uuid in target.beacons(obj):
+            shards = self._collections[collection].shards if collection in self._collections else {}
+            if not any(canonical_uuid(uuid) in shard.objects for shard in shards.values()):
+                return f"invalid cref: 'cref' {target.name}:{name}: no object with id {uuid} found"
+        return ""
 
     def _create_missing(self, collection: str, objects: Sequence[StoredObject]) -> None:
         """Also through an alias that points nowhere."""

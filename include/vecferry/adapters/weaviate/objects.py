@@ -12,6 +12,8 @@ from vecferry.domain.objects import UNNAMED, StoredObject, Vector
 from vecferry.errors import BadInput
 
 _EXACT_INTEGERS = 2**53
+MOST, LEAST = 2**63 - 1, -(2**63)
+"""Of the server's integers. It keeps them as float64, so that the largest is 2**63 to it, which it prints and would refuse."""
 
 
 def to_rest(collection: str, obj: StoredObject) -> dict[str, Any]:
@@ -50,14 +52,21 @@ def to_float32_bytes(vector: Vector) -> bytes:
     return np.asarray(vector, dtype="<f4").tobytes()
 
 
-def _tidied(value: Any) -> Any:
-    """Without nulls, which REST prints inside nested objects, and with large integers as the floats that they are.
+def _tidied(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Without nulls at the top, which the server does not keep; those inside nested objects it does, and so do we."""
+    return {name: _exact(value) for name, value in properties.items() if value is not None}
 
-    The server keeps integers as float64 and REST prints the shortest decimal that reads back as the same float; the one
-    for −2**63 is outside of the range that the server would take again.
-    """
+
+def _exact(value: Any) -> Any:
+    """Large integers as the floats that they are: REST prints the shortest decimal that reads back as the same float, and the
+    one for −2**63 is outside of the range that the server would take again."""
     if isinstance(value, dict):
-        return {key: _tidied(item) for key, item in value.items() if item is not None}
+        return {key: _exact(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_tidied(item) for item in value]
-    return int(float(value)) if type(value) is int and abs(value) >= _EXACT_INTEGERS else value
+        return [_exact(item) for item in value]
+    return writable(float(value)) if type(value) is int and abs(value) >= _EXACT_INTEGERS else value
+
+
+def writable(number: float) -> int:
+    """An integral float as the integer to write for it, so that the server keeps this float again."""
+    return MOST if number == 2.0**63 else int(number)

@@ -10,7 +10,7 @@ from vecferry.adapters.weaviate.keys import Keys
 from vecferry.adapters.weaviate.objects import from_float32_bytes, from_rest
 from vecferry.adapters.weaviate.requests import by_ids, search_request, whole_objects
 from vecferry.adapters.weaviate.schema_shape import has_references, replicas
-from vecferry.adapters.weaviate.values import properties_of
+from vecferry.adapters.weaviate.values import may_be_flipped, properties_of
 from vecferry.domain.chunks import FIRST
 from vecferry.domain.object_ids import canonical_uuid, uuid_before
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
@@ -19,12 +19,15 @@ from vecferry.errors import BadInput, Retryable
 MOST_IDS = 1_000
 PAGE = 500
 """Ids in one request: an answer of 3,072-dimensional vectors stays below 10 MB."""
+_BEYOND = "g"
+"""Behind every id."""
 _ONE_BY_ONE = 2
 """Up to here a GET an id is quicker than schema + search."""
 
 
 class Reading:
-    """By REST for a few ids, by gRPC for pages; both give the same JSON (values.py)."""
+    """By REST for a few ids, by gRPC for pages; both give the same JSON (values.py). Pages with references by REST too: gRPC
+    resolves them, and does not say what a beacon without a target was."""
 
     def __init__(self, calls: Calls, keys: Keys) -> None:
         self._calls = calls
@@ -39,10 +42,40 @@ class Reading:
         # The schema is asked anew each time: a property that was added a moment ago belongs to the content.
         schema = self._calls.raw_schema(collection)
         if has_references(schema):
-            return self._each(collection, wanted, tenant)
+            return self._listed(collection, schema, wanted, tenant)
         found = self._pages(collection, schema, wanted, tenant)
+        flipped = [uuid for uuid, obj in found.items() if may_be_flipped(obj.properties)]
         absent = [uuid for uuid in wanted if uuid not in found]
-        return found | self._each(collection, self._doubtful(collection, schema, absent, tenant), tenant)
+        again = [*flipped, *self._doubtful(collection, schema, absent, tenant)]
+        return {uuid: obj for uuid, obj in found.items() if uuid not in flipped} | self._each(collection, again, tenant)
+
+    def _listed(
+        self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None
+    ) -> dict[str, StoredObject]:
+        """Copiers ask for neighbours, which a listing gives in one answer. It reads one replica: with more, each is asked for."""
+        if replicas(schema) > 1:
+            return self._each(collection, wanted, tenant)
+        found: dict[str, StoredObject] = {}
+        doubtful: list[str] = []
+        ordered = sorted(wanted)
+        for start in range(0, len(ordered), PAGE):
+            page = ordered[start : start + PAGE]
+            objects, settled_to = self._listing(collection, page, tenant)
+            found |= objects
+            doubtful += [uuid for uuid in page if uuid not in objects and (uuid > settled_to or uuid == FIRST)]
+        return found | self._each(collection, doubtful, tenant)
+
+    def _listing(self, collection: str, page: Sequence[str], tenant: str | None) -> tuple[dict[str, StoredObject], str]:
+        """Those of ``page`` among the objects that follow its first, and up to which id that is the whole truth."""
+        after = uuid_before(page[0]) if page[0] != FIRST else FIRST
+        params = {"class": collection, "after": after, "limit": str(len(page)), "include": "vector", **per_tenant(tenant)}
+        response = self._calls.ask("/v1/objects", where=collection, params=params)
+        if response.status_code == 404:
+            raise self._calls.no_such(collection)
+        listed = self._calls.body(response, where=collection).get("objects") or ()
+        wanted = set(page)
+        objects = {item["id"]: from_rest(item, tenant) for item in listed if item["id"] in wanted}
+        return objects, listed[-1]["id"] if len(listed) >= len(page) else _BEYOND
 
     def _pages(
         self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None
@@ -66,7 +99,7 @@ class Reading:
             return list(absent)
         first = min(uuid for uuid in absent if uuid != FIRST)
         page = self._keys.page(collection, after=uuid_before(first), limit=len(absent) + 1, tenant=tenant)
-        settled_to = page[-1] if len(page) > len(absent) else "g"
+        settled_to = page[-1] if len(page) > len(absent) else _BEYOND
         stored = set(page)
         return [uuid for uuid in absent if uuid in stored or uuid > settled_to or uuid == FIRST]
 

@@ -113,8 +113,15 @@ class WeaviateStore:
     def delete(self, collection: str, uuid: str, *, tenant: str | None = None, timeout_s: float) -> None:
         self._writing.delete(collection, uuid, tenant=tenant, timeout_s=timeout_s)
 
-    def put_batch(self, collection: str, objects: Sequence[StoredObject], *, timeout_s: float) -> dict[str, str]:
-        return self._writing.put_batch(collection, objects, timeout_s=timeout_s)
+    def put_batch(
+        self,
+        collection: str,
+        objects: Sequence[StoredObject],
+        *,
+        timeout_s: float,
+        unchecked_references: bool = False,
+    ) -> dict[str, str]:
+        return self._writing.put_batch(collection, objects, timeout_s=timeout_s, unchecked_references=unchecked_references)
 
     def delete_batch(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, timeout_s: float) -> None:
         self._writing.delete_batch(collection, uuids, tenant=tenant, timeout_s=timeout_s)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
+from vecferry.adapters.weaviate.objects import LEAST, writable
 
 _GO_PLAIN_NUMBERS = 1e21
 """Below this Go prints a float without an exponent, so that JSON reads it as an integer."""
 
 
 def properties_of(message: Any) -> dict[str, Any]:
-    """Of a ``Properties`` message; nulls are left out, as REST does."""
-    fields = {name: value_of(value) for name, value in message.fields.items()}
-    return {name: value for name, value in fields.items() if value is not None}
+    """Of a ``Properties`` message; nulls are left out, as REST does at the top. Inside nested objects both print them."""
+    return {name: value for name, value in _fields(message).items() if value is not None}
+
+
+def may_be_flipped(value: Any) -> bool:
+    """Whether −2**63 is in it. It is what gRPC sends for the largest integer too: only REST tells them apart."""
+    if isinstance(value, Mapping):
+        return any(map(may_be_flipped, value.values()))
+    if isinstance(value, list):
+        return LEAST in value or any(may_be_flipped(item) for item in value if isinstance(item, dict))
+    return type(value) is int and value == LEAST
+
+
+def _fields(message: Any) -> dict[str, Any]:
+    return {name: value_of(value) for name, value in message.fields.items()}
 
 
 def value_of(value: Any) -> Any:
@@ -33,7 +47,7 @@ def _list(message: Any) -> list[Any]:
 
 
 def _number(number: float) -> float | int:
-    return int(number) if number.is_integer() and abs(number) < _GO_PLAIN_NUMBERS else number
+    return writable(number) if number.is_integer() and abs(number) < _GO_PLAIN_NUMBERS else number
 
 
 def _float32(number: float) -> float | int:
@@ -60,7 +74,7 @@ def _phone(message: Any) -> dict[str, Any]:
 
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "number_value": _number,
-    "object_value": properties_of,
+    "object_value": _fields,
     "list_value": _list,
     "geo_value": _geo,
     "phone_value": _phone,
@@ -68,7 +82,7 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
 _LISTS: dict[str, Callable[[Any], list[Any]]] = {
     "number_values": lambda packed: [_number(number) for number in np.frombuffer(packed, dtype="<f8").tolist()],
     "int_values": lambda packed: np.frombuffer(packed, dtype="<i8").tolist(),
-    "object_values": lambda messages: [properties_of(message) for message in messages],
+    "object_values": lambda messages: [_fields(message) for message in messages],
     "text_values": list,
     "bool_values": list,
     "date_values": list,

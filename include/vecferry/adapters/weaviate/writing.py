@@ -1,20 +1,25 @@
-"""Writing objects: each call once, over REST (lossless), its answer read object by object."""
+"""Writing objects: each call once, over REST (lossless) or, batches of plain objects, gRPC; its answer read object by object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from vecferry.adapters.weaviate import errors
+from vecferry.adapters.weaviate.batch_message import batch_message
 from vecferry.adapters.weaviate.calls import QUORUM, Calls, path_of, per_tenant
 from vecferry.adapters.weaviate.deadline import Deadline
 from vecferry.adapters.weaviate.objects import to_rest
+from vecferry.adapters.weaviate.references import beacon_rows, is_dangling, reference_names, without_beacons
 from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import StoredObject
 from vecferry.errors import BadInput, NotFound, NotWritten
 
+_BY_GRPC_FROM = 3
+"""Below this the quicker road gains nothing, and REST knows more often that nothing was sent."""
 _ONE_BY_ONE = 20
 _MOST_IN_A_FILTER = 1_000
 """Deleting by a filter stops silently at 10,000 objects; this stays far below."""
@@ -32,11 +37,21 @@ class Writing:
             error = errors.definite(message, where=where) or errors.unknown(message, where=where)
             raise self._calls.no_such(collection) if isinstance(error, NotFound) else error
 
-    def put_batch(self, collection: str, objects: Sequence[StoredObject], *, timeout_s: float) -> dict[str, str]:
+    def put_batch(
+        self,
+        collection: str,
+        objects: Sequence[StoredObject],
+        *,
+        timeout_s: float,
+        unchecked_references: bool = False,
+    ) -> dict[str, str]:
         if len({canonical_uuid(obj.uuid) for obj in objects}) < len(objects):
             # The server keeps one of them and says nothing.
             raise BadInput("an id is twice in one batch", where=collection, next_action="Give each object once.")
-        refused = self._batch(collection, objects, collection, Deadline(timeout_s)) if objects else {}
+        deadline = Deadline(timeout_s)
+        refused = self._batch(collection, objects, collection, deadline) if objects else {}
+        if unchecked_references:
+            refused = self._put_dangling(collection, objects, refused, deadline)
         if any(errors.is_missing_collection(message) for message in refused.values()):
             raise self._calls.no_such(collection)
         unclear = [message for message in refused.values() if errors.definite(message, where=collection) is None]
@@ -73,6 +88,9 @@ class Writing:
             raise errors.unknown(f"{deleted} of {len(uuids)} deleted, then: {error.what}", where=collection) from error
 
     def _batch(self, collection: str, objects: Sequence[StoredObject], where: str, deadline: Deadline) -> dict[str, str]:
+        message = batch_message(collection, objects) if len(objects) >= _BY_GRPC_FROM else None
+        if message is not None:
+            return self._batch_by_grpc(message, where, deadline)
         body = {"objects": [to_rest(collection, obj) for obj in objects]}
         response = self._calls.tell("POST", "/v1/batch/objects", body, where=where, deadline=deadline, params=QUORUM)
         answers = _json_of(response, where)
@@ -81,6 +99,40 @@ class Writing:
         if {answer.get("id") for answer in answers} != {item["id"] for item in body["objects"]}:
             raise errors.unknown("the answer is not about the objects that were sent", where=where)
         return {answer["id"]: _failure(answer) for answer in answers if _failure(answer)}
+
+    def _batch_by_grpc(self, message: Any, where: str, deadline: Deadline) -> dict[str, str]:
+        """Its answer names the objects that failed; a batch's answer is no confirmation either way (rule 2a)."""
+        reply = self._calls.tell_grpc("BatchObjects", message, where=where, deadline=deadline)
+        if any(not 0 <= error.index < len(message.objects) for error in reply.errors):
+            raise errors.unknown("the answer is not about the objects that were sent", where=where)
+        return {message.objects[error.index].uuid: error.error or "failed, without a reason" for error in reply.errors}
+
+    def _put_dangling(
+        self, collection: str, objects: Sequence[StoredObject], refused: Mapping[str, str], deadline: Deadline
+    ) -> dict[str, str]:
+        """What was refused for a reference without a target, in two steps; returns what is refused now."""
+        again = [obj for obj in objects if is_dangling(refused.get(canonical_uuid(obj.uuid), ""))]
+        if not again:
+            return dict(refused)
+        still = {uuid: message for uuid, message in refused.items() if not is_dangling(message)}
+        names = reference_names(self._calls.raw_schema(collection))
+        failed = self._batch(collection, [without_beacons(obj, names) for obj in again], collection, deadline)
+        stored = [replace(obj, uuid=uuid) for obj in again if (uuid := canonical_uuid(obj.uuid)) not in failed]
+        return still | failed | self._add_beacons(collection, stored, names, deadline)
+
+    def _add_beacons(
+        self, collection: str, objects: Sequence[StoredObject], names: Sequence[str], deadline: Deadline
+    ) -> dict[str, str]:
+        rows = [(obj.uuid, row) for obj in objects for row in beacon_rows(collection, obj, names)]
+        if not rows:
+            return {}
+        body, path = [row for _, row in rows], "/v1/batch/references"
+        response = self._calls.tell("POST", path, body, where=collection, deadline=deadline, params=QUORUM)
+        answers = _json_of(response, collection)
+        if response.status_code == 404 or not isinstance(answers, list) or len(answers) != len(rows):
+            raise errors.unknown(f"not a batch's answer (status {response.status_code})", where=collection)
+        found = ((uuid, _failure(answer)) for (uuid, _), answer in zip(rows, answers, strict=True))
+        return {uuid: message for uuid, message in found if message}
 
     def _delete(self, collection: str, uuid: str, tenant: str | None, deadline: Deadline) -> None:
         where = f"{collection}/{uuid}"
