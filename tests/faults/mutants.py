@@ -23,6 +23,7 @@ from vecferry.domain.shadow import differences
 from vecferry.errors import Conflict, NotWritten, UnknownOutcome
 from vecferry.protocol import reconcile
 from vecferry.protocol.fence import Fence
+from vecferry.protocol.janitor import Janitor
 from vecferry.protocol.ownership import OwnedRows
 from vecferry.protocol.reconcile import Reconciled, Reconciler
 from vecferry.protocol.watch import Watch
@@ -222,6 +223,11 @@ def parity_puts_what_is_not_indexed_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verify_parity, "copy_keys", lambda *given, reinsert, **named: copy_keys(*given, **named))
 
 
+def the_janitor_does_not_ask_the_index(patch: pytest.MonkeyPatch) -> None:
+    """Rule 12a."""
+    patch.setattr(Janitor, "_not_indexed", lambda self, spec, owned: set())
+
+
 def unknown_operations_finish_at_once(patch: pytest.MonkeyPatch) -> None:
     """Rule 14."""
     patch.setattr(Operations, "acknowledgeable", lambda self: self.snapshot.routing.version)
@@ -285,6 +291,7 @@ def a_new_attempt_takes_the_old_name(patch: pytest.MonkeyPatch) -> None:
 def the_flip_ignores_the_journal(patch: pytest.MonkeyPatch) -> None:
     """Retire, steps 3 and 4."""
     readiness = MemoryFreeze._readiness
+    patch.setattr(retire, "obstacle", lambda ports, migration: None)
     patch.setattr(retire, "_journal_empty", lambda ports, migration: YES)
     patch.setattr(MemoryFreeze, "_readiness", lambda self, m: replace(readiness(self, m), journal_rows=0))
 
@@ -292,6 +299,7 @@ def the_flip_ignores_the_journal(patch: pytest.MonkeyPatch) -> None:
 def the_flip_ignores_the_routers(patch: pytest.MonkeyPatch) -> None:
     """Retire, steps 2 and 4: the freeze is not acknowledged by all."""
     readiness_of = MemoryFreeze._readiness
+    patch.setattr(retire, "obstacle", lambda ports, migration: None)
     patch.setattr(retire, "acknowledged", lambda ports, migration, version=None: YES)
     patch.setattr(MemoryFreeze, "_readiness", lambda self, m: replace(readiness_of(self, m), leases=[]))
 

@@ -50,6 +50,7 @@ def claims_keep_the_token(patch: pytest.MonkeyPatch) -> None:
 def the_flip_ignores_the_journal(patch: pytest.MonkeyPatch) -> None:
     """Retire, steps 3 and 4."""
     readiness = freeze._readiness
+    patch.setattr(retire, "obstacle", lambda ports, migration: None)
     patch.setattr(retire, "_journal_empty", lambda ports, migration: YES)
     patch.setattr(freeze, "_readiness", lambda *given: replace(readiness(*given), journal_rows=0))
 

@@ -31,6 +31,7 @@ FINDS: list[tuple[Mutant, str, str, type[BaseException], str]] = [
     ),
     (mutants.forgets_the_shadow_of_a_discarded_migration, "discard.act", "ledger.move-after", Broken, "orphan"),
     (mutants.leaves_the_old_collection_open, "retire.act", "ledger.flip-after", Broken, "schemas"),
+    (mutants.tells_of_no_flip_but_its_own, "retire.act", "ledger.flip-after", Broken, "events"),
     (mutants.pays_before_it_looks, "backfill.chunk_0", "store.put_batch-after", Broken, "paid for twice"),
     (mutants.judges_what_a_dead_owner_left, "verify_parity.act", "ledger.open_rows-after", AssertionError, "verify_parity"),
 ]

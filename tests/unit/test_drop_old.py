@@ -49,12 +49,20 @@ def test_the_request_may_ask_for_another_time(world):
 def test_a_retire_that_crashed_before_it_told_the_date_keeps_it_all_the_same(world, monkeypatch):
     migration_id = serving(world, 100)
     with monkeypatch.context() as patch:
-        patch.setattr(retire, "_record", crash)
+        patch.setattr(retire, "_record_once", crash)
         with pytest.raises(KeyboardInterrupt):
             retire.act(world.ports, migration_id)
     with pytest.raises(NeedsPerson, match="Docs is kept until"):
         drop(world, migration_id)
+    assert report.gather(world.ports, "Docs")["write_hold_s"] is None
+    world.clock.advance(60.0)
     assert retire.act(world.ports, migration_id)["kept"] == "Docs"
+    retire.act(world.ports, migration_id)
+    (told,) = world.ledger.events(migration_id=migration_id, what="retired")
+    *_, frozen, flipped = (routing.published_at for routing in world.ledger.routings("Docs"))
+    kept_until = (flipped + timedelta(days=14)).isoformat()
+    assert told.detail == {"write_hold_s": (flipped - frozen).total_seconds(), "kept_until": kept_until}
+    assert report.gather(world.ports, "Docs")["write_hold_s"] == told.detail["write_hold_s"] < 60.0
     assert drop(world, migration_id, now=True)["dropped"] == "Docs"
 
 

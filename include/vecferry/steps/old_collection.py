@@ -8,7 +8,7 @@ from typing import Any
 
 from vecferry.domain.descriptions import moved, with_moved
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.domain.routing import Routing
+from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput
 from vecferry.ports import Event, Ports
 
@@ -55,6 +55,22 @@ def is_due(ports: Ports, migration: Migration) -> bool:
     """Whether the old collection's time is over, and it still stands as far as the ledger knows."""
     old = old_collection(ports, migration)
     return old.dropped is None and ports.ledger.now() >= old.kept_until
+
+
+def write_hold_s(ports: Ports, migration: Migration, old: OldCollection) -> float:
+    """From the freeze that the flip ended, by the ledger's clock (routers adopt the flip a poll later)."""
+    before = (r for r in ports.ledger.routings(migration.pin) if r.version < old.flipped.version and r.mode is Mode.FREEZE)
+    frozen = max(before, key=lambda routing: routing.version)
+    return (_at(old.flipped) - _at(frozen)).total_seconds()
+
+
+def next_step(ports: Ports, migration: Migration) -> str:
+    """The command that is left to run, and from when; empty once the old collection is dropped."""
+    old = old_collection(ports, migration)
+    if old.dropped is not None:
+        return ""
+    command = f"vecferry drop-old {migration.pin}"
+    return command if is_due(ports, migration) else f"{command}, from {old.kept_until:%Y-%m-%d %H:%M} UTC on"
 
 
 def kept_from(ports: Ports, migration: Migration, retired_at: datetime) -> datetime:

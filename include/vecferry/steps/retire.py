@@ -13,9 +13,10 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Ports
+from vecferry.steps.before_the_freeze import obstacle
 from vecferry.steps.model_drift import fingerprint_of
-from vecferry.steps.old_collection import RETIRED, close, kept_from, old_collection
-from vecferry.steps.readiness import Ready, acknowledged, recorded
+from vecferry.steps.old_collection import RETIRED, OldCollection, close, next_step, old_collection, write_hold_s
+from vecferry.steps.readiness import YES, Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.sweep import refuse_while_natively_written
 from vecferry.steps.verify_parity import last_clean_pass
@@ -24,22 +25,35 @@ from vecferry.steps.verify_parity import last_clean_pass
 def act(ports: Ports, migration_id: str) -> dict[str, Any]:
     """Freeze → acknowledged → journal empty → flip → the old collection read-only, and kept until its date. Whatever fails
     before the flip undoes the freeze; a crash in the middle is undone by the first router whose hold runs out. Run again, it
-    closes the old collection again: a restart of the server opens it."""
+    closes the old collection again, which a restart of the server opens, and records what a crash left untold."""
     migration = ports.ledger.migration(migration_id)
     if has_work("retire", migration):
         refuse_if_paused(migration)
         _refuse_unless_proven(ports, migration)
         refuse_while_natively_written(ports, migration)
-        _record(ports, migration, _freeze_and_flip(ports, migration))
-    old = old_collection(ports, ports.ledger.migration(migration_id))
-    closed = close(ports, migration) if old.dropped is None else False
+        _refuse_a_vain_freeze(ports, migration)
+        _freeze_and_flip(ports, migration)
+    migration = ports.ledger.migration(migration_id)
+    old = old_collection(ports, migration)
+    closed = close(ports, migration) if old.dropped is None else False  # at once: until then an expired router trusts it
+    _record_once(ports, migration, old)
     return {
         "collection": migration.spec.shadow,
         "kept": old.name if closed else None,
         "kept_until": old.kept_until.isoformat(),
         "old_read_only": closed or None,
         "alias": _move_alias(ports, migration),
+        "next": next_step(ports, migration),
     }
+
+
+def may_freeze(ports: Ports, migration_id: str) -> Ready:
+    """Whether an attempt would hold writers for nothing; ``done`` where there is nothing to freeze for any more."""
+    migration = ports.ledger.migration(migration_id)
+    if migration.ended:
+        return YES
+    found = obstacle(ports, migration)
+    return YES if found is None else Ready(False, found.waiting_for)
 
 
 def ready(ports: Ports, migration_id: str) -> Ready:
@@ -65,8 +79,18 @@ def _refuse_unless_proven(ports: Ports, migration: Migration) -> None:
         )
 
 
-def _freeze_and_flip(ports: Ports, migration: Migration) -> float:
-    """Returns for how long writes were held, in seconds, as seen from here (routers adopt the flip a poll later)."""
+def _refuse_a_vain_freeze(ports: Ports, migration: Migration) -> None:
+    found = obstacle(ports, migration)
+    if found is not None:
+        raise Retryable(
+            f"retire waits, and no write is held, for {found.waiting_for}",
+            where=migration.id,
+            next_action="It is tried again.",
+            retry_after_s=found.gone_in_s,
+        )
+
+
+def _freeze_and_flip(ports: Ports, migration: Migration) -> None:
     frozen = ports.ledger.publish(
         migration, Mode.FREEZE, migration.percent, who=f"vecferry:{migration.id}", why="retire: the flip is near"
     )
@@ -83,14 +107,16 @@ def _freeze_and_flip(ports: Ports, migration: Migration) -> float:
         )
     except (Conflict, Retryable, UnknownOutcome) as error:
         _undo(ports, migration, frozen, error)
-    return ports.clock.monotonic() - started
 
 
-def _record(ports: Ports, migration: Migration, held_s: float) -> None:
-    """With the date of the deletion: a setting that changes later does not move it."""
-    until = kept_from(ports, migration, ports.ledger.now()).isoformat()
-    why = f"writes were held for {held_s:.3f} s; {migration.spec.live} is kept until {until[:16]} UTC"
-    recorded(ports, migration, RETIRED, why, write_hold_s=held_s, kept_until=until)
+def _record_once(ports: Ports, migration: Migration, old: OldCollection) -> None:
+    """By the ledger's own times, so that it is the same whoever comes to tell it; with the date of the deletion, which a
+    setting that changes later does not move."""
+    if ports.ledger.events(migration_id=migration.id, what=RETIRED):
+        return
+    held_s = write_hold_s(ports, migration, old)
+    why = f"writes were held for {held_s:.3f} s; {old.name} is kept until {old.kept_until:%Y-%m-%d %H:%M} UTC"
+    recorded(ports, migration, RETIRED, why, write_hold_s=held_s, kept_until=old.kept_until.isoformat())
 
 
 def _undo(ports: Ports, migration: Migration, frozen: Routing, error: Exception) -> None:

@@ -78,6 +78,18 @@ def leaves_the_old_collection_open(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=once))
 
 
+def tells_of_no_flip_but_its_own(patch: pytest.MonkeyPatch) -> None:
+    """What was held and until when the old collection is kept is told by the process that flipped, or by nobody."""
+    act, record = retire.act, retire._record_once
+
+    def forgetful(ports: Ports, migration_id: str) -> dict[str, Any]:
+        flips = ports.ledger.migration(migration_id).phase is not Phase.RETIRED
+        patch.setattr(retire, "_record_once", record if flips else lambda *given: None)
+        return act(ports, migration_id)
+
+    patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=forgetful))
+
+
 def pays_before_it_looks(patch: pytest.MonkeyPatch) -> None:
     """What the shadow has already is embedded once more."""
     write = Reconciler._write

@@ -17,8 +17,9 @@ from vecferry.domain.shadow import differences
 from vecferry.steps.verify_parity import ALARM
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T\d:.+Z-]*")
-ONCE = ("start", "move", "publish")
+ONCE = ("start", "move", "publish", "retired")
 """Events of which each stands for one thing that has happened."""
+_OF_THE_TIME = frozenset({"version", "write_hold_s", "kept_until"})
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ def objects_of(world: CrashWorld, collection: str) -> dict[str, Any]:
 
 
 def _once(world: CrashWorld) -> list[tuple[str, Mapping[str, Any]]]:
-    """Without versions, which freezes and undone ones move on, and without freezes themselves."""
+    """Without versions, which freezes and undone ones move on, without times, and without freezes themselves."""
     events = [e for e in world.ledger.events(pin=LIVE) if e.what in ONCE and e.detail.get("mode") != Mode.FREEZE]
-    return [(e.what, {k: v for k, v in e.detail.items() if k != "version"}) for e in events]
+    return [(e.what, {k: v for k, v in e.detail.items() if k not in _OF_THE_TIME}) for e in events]
 
 
 def _measured(world: CrashWorld, migration: Migration) -> dict[str, Any]:
