@@ -70,6 +70,11 @@ def _bounds(given: Mapping[str, Any]) -> dict[str, Param]:
             exclusiveMinimum=0, exclusiveMaximum=1,
             description="In points of nDCG@10 on the golden set. Empty: the setting's, 0.02 by default.",
         ),
+        "too_long": _param(
+            given, "too_long", "truncate", title="Texts over the model's limit", section=_BOUNDS, type="string",
+            enum=["truncate", "skip", "fail"],
+            description="`truncate`: the beginning is embedded; `skip`: the copy has no vector and says why; `fail`: stop.",
+        ),
         "approvals": _param(
             given, "approvals", True, title="Ask before spending and before retiring", section=_BOUNDS, type="boolean",
         ),

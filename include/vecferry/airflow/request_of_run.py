@@ -40,6 +40,7 @@ def request_of_run(context: Context) -> MigrationRequest:
         soak_minutes=params["soak_minutes"],
         margin=params["margin"],
         chunk_concurrency=params["chunk_concurrency"],
+        overlong=params.get("too_long", "truncate"),
         sweep=params["sweep"],
         notice_id=notice,
         who=who(context),

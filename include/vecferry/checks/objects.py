@@ -90,7 +90,7 @@ def _look(ports: Ports, migration: Migration, keys: Sequence[Key]) -> dict[Key, 
 def _row(migration: Migration, key: str, live: StoredObject | None, shadow: StoredObject | None) -> dict[str, Any]:
     spec = migration.spec
     vector = shadow.vectors.get(spec.vector_name) if shadow else None
-    skipped = shadow.stamp(STAMP_SKIPPED) if shadow else None
+    skipped = shadow.stamp(STAMP_SKIPPED) if shadow and vector is None else None
     return {
         "key": key,
         "live": live is not None,

@@ -40,8 +40,9 @@ def run(
     percents: Annotated[str, typer.Option(metavar="LIST", help="The shares of the queries, step by step.")] = ",".join(
         map(str, PERCENTS)
     ),
-    overlong: Annotated[
-        str, typer.Option(metavar="POLICY", help="Texts over the model's limit: truncate, skip or fail.")
+    too_long: Annotated[
+        str,
+        typer.Option("--too-long", metavar="POLICY", help="Texts over the model's limit: truncate, skip or fail."),
     ] = "truncate",
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
@@ -69,7 +70,7 @@ def run(
         deadline=deadline.date() if deadline else None,
         soak_minutes=soak_minutes,
         margin=margin,
-        overlong=_policy(overlong),
+        overlong=_policy(too_long),
         keep_days=keep_days,
         sweep=sweep,
         who=person(who),
@@ -97,10 +98,10 @@ def _numbers(percents: str) -> tuple[int, ...]:
         raise BadInput(f"{percents!r} are no percents", where="--percents", next_action="Write 5,25,100.") from error
 
 
-def _policy(overlong: str) -> Any:
-    if overlong not in ("truncate", "skip", "fail"):
-        raise BadInput(f"there is no policy {overlong!r}", where="--overlong", next_action="It is truncate, skip or fail.")
-    return overlong
+def _policy(too_long: str) -> Any:
+    if too_long not in ("truncate", "skip", "fail"):
+        raise BadInput(f"there is no policy {too_long!r}", where="--too-long", next_action="It is truncate, skip or fail.")
+    return too_long
 
 
 # --- showing
@@ -155,8 +156,7 @@ def _texts(plan: dict[str, Any]) -> list[tuple[str, str]]:
     longest = f"{count(plan['max_tokens'])} tokens; the model takes {count(plan['max_tokens_of_model'])}"
     rows = [("longest text", longest)]
     if plan["overlong"]:
-        examples = ", ".join(plan["overlong_examples"][:2])
-        rows.append(("over the limit", f"{count(plan['overlong'])} of the sample → {plan['overlong_policy']}, e.g. {examples}"))
+        rows.append(("over the limit", f"{count(plan['overlong'])} of the sample → {plan['overlong_policy']}"))
     if plan["without_text"]:
         rows.append(("without text", f"{count(plan['without_text'])} of the sample; they are kept, without a vector"))
     if plan["shared_space"]:

@@ -14,6 +14,7 @@ from vecferry.cli.connecting import ports_of
 from vecferry.cli.figures import count, counted, duration, moment, percent, usd
 from vecferry.cli.options import AsJson, PinName
 from vecferry.cli.status import old_collection, sweep
+from vecferry.domain.left_out import told as told_left_out
 from vecferry.errors import BadInput
 
 EXAMPLES = ("vecferry report Docs", "vecferry report Docs --html report.html", "vecferry report Docs --json > report.json")
@@ -80,6 +81,7 @@ def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if found["write_hold_s"] is not None:
         rows.append(("writes held", f"{found['write_hold_s']:.3f} s, once, while authority moved"))
+    rows += [("texts", text) for text in [told_left_out(found["left_out"])] if text]
     rows += [("sweep", text) for text in sweep(found["sweep"])]
     rows += [("old collection", text) for text in old_collection(found["old_collection"])]
     if found["old_collection"] is not None:

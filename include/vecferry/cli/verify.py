@@ -16,6 +16,7 @@ from vecferry.cli.finding import active_or_newest
 from vecferry.cli.options import AsJson, PinName
 from vecferry.cli.progress import progress
 from vecferry.cli.sample import Sample, sample_size
+from vecferry.domain.left_out import told as told_left_out
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.errors import BadInput
 
@@ -134,6 +135,7 @@ def _show(console: Console, verdict: Verdict, pin: str) -> None:
             ("embedded again", counted(found["reembedded"], "vector")),
             *[("not indexed", counted(n, "object")) for n in [found["unindexed"]] if n],
             *[(kind, counted(number, "object")) for kind, number in found["kinds"].items()],
+            *[("texts", text) for text in [told_left_out(found["left_out"])] if text],
             *[("e.g.", example) for example in found["examples"][:5]],
         ],
         indent=0,

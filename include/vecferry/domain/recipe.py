@@ -21,6 +21,10 @@ class TextRecipe:
         joined = self.separator.join(parts).strip()
         return joined or None
 
+    def not_text(self, properties: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those of the recipe's properties whose value is neither text, nor a list of texts, nor null: they are left out."""
+        return tuple(name for name in self.properties if not _is_text(properties.get(name)))
+
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
@@ -28,6 +32,11 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [item for item in value if isinstance(item, str) and item.strip()]
     return []
+
+
+def _is_text(value: Any) -> bool:
+    items = value if isinstance(value, list | tuple) else [value]
+    return all(item is None or isinstance(item, str) for item in items)
 
 
 def text_hash(text: str | None) -> str:

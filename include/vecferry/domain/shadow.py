@@ -28,6 +28,8 @@ OverlongPolicy = Literal["truncate", "skip", "fail"]
 NO_TEXT = "no-text"
 TOO_LONG = "too-long"
 REFUSED = "refused"
+TRUNCATED = "truncated"
+"""The one reason that stands beside a vector: it is of the beginning of the text."""
 MODEL_GONE = "live-model-gone"
 """On objects of a stamped live collection that were written after its model had ended."""
 
@@ -55,9 +57,16 @@ class ShadowSpec:
 
 
 def shadow_object(
-    spec: ShadowSpec, live: StoredObject, vector: Vector | None, *, skipped: str | None, at: datetime
+    spec: ShadowSpec,
+    live: StoredObject,
+    vector: Vector | None,
+    *,
+    skipped: str | None,
+    at: datetime,
+    truncated: bool = False,
 ) -> StoredObject:
-    """The copy to write. Either ``vector`` is given or ``skipped`` says why the copy has none."""
+    """The copy to write. Either ``vector`` is given or ``skipped`` says why the copy has none; ``truncated``: the vector is of
+    the text's beginning."""
     if (vector is None) == (skipped is None):
         raise ValueError("a copy has a vector or a reason for having none, never both")
     properties = {k: v for k, v in live.properties.items() if k not in STAMPS}
@@ -67,6 +76,7 @@ def shadow_object(
         properties[STAMP_SKIPPED] = skipped
     elif vector is not None:
         vectors[spec.vector_name] = vector
+        properties |= {STAMP_SKIPPED: TRUNCATED} if truncated else {}
     return StoredObject(live.uuid, properties, vectors, live.tenant)
 
 

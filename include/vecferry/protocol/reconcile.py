@@ -115,7 +115,14 @@ class Reconciler:
     def _copies(self, wanted: list[StoredObject], vectors: Vectors) -> list[StoredObject]:
         at = self.clock.now()
         return [
-            shadow_object(self.spec, obj, vectors.found.get(obj.uuid), skipped=vectors.skipped.get(obj.uuid), at=at)
+            shadow_object(
+                self.spec,
+                obj,
+                vectors.found.get(obj.uuid),
+                skipped=vectors.skipped.get(obj.uuid),
+                at=at,
+                truncated=obj.uuid in vectors.truncated,
+            )
             for obj in wanted
         ]
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vecferry.domain.objects import StoredObject, Vector
-from vecferry.domain.shadow import NO_TEXT, REFUSED, TOO_LONG, ShadowSpec, vector_differences
+from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, Vector
+from vecferry.domain.shadow import NO_TEXT, REFUSED, TOO_LONG, TRUNCATED, ShadowSpec, vector_differences
 from vecferry.errors import BadInput
 from vecferry.ports import Embedder, Purpose, Refused
 
 
 @dataclass
 class Vectors:
-    """Every wanted object is in ``found`` or in ``skipped`` (uuid → reason): f is total."""
+    """Every wanted object is in ``found`` or in ``skipped`` (uuid → reason): f is total. ``truncated`` are those of ``found``
+    whose vector is of the beginning of the text only."""
 
     found: dict[str, Vector] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    truncated: set[str] = field(default_factory=set)
     embedded: int = 0
     tokens: int = 0
 
@@ -38,13 +40,18 @@ def vectors_for(
         vector = kept.vectors.get(spec.vector_name) if kept else None
         if kept is not None and vector is not None and not vector_differences(spec, obj, kept):
             result.found[obj.uuid] = vector
+            if kept.stamp(STAMP_SKIPPED) == TRUNCATED:
+                result.truncated.add(obj.uuid)
             continue
         text = spec.text_of(obj)
         reason = _reason_to_skip(spec, embedder, obj.uuid, text)
-        if reason:
-            result.skipped[obj.uuid] = reason
-        else:
-            texts[obj.uuid] = embedder.truncate(text or "")
+        sent = "" if reason else embedder.truncate(text or "")
+        if not sent.strip():  # a limit so low that nothing is left of the text: no provider takes an empty one
+            result.skipped[obj.uuid] = reason or TOO_LONG
+            continue
+        texts[obj.uuid] = sent
+        if sent != text:
+            result.truncated.add(obj.uuid)
     _embed(embedder, texts, result, purpose=purpose, timeout_s=timeout_s)
     return result
 
@@ -74,5 +81,6 @@ def _embed(embedder: Embedder, texts: Mapping[str, str], result: Vectors, *, pur
         vector = by_text[text]
         if isinstance(vector, Refused):
             result.skipped[uuid] = f"{REFUSED}: {vector.reason}"[:200]
+            result.truncated.discard(uuid)
         else:
             result.found[uuid] = vector

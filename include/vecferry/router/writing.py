@@ -9,7 +9,7 @@ from typing import Any
 
 from vecferry.domain.objects import STAMP_AT, STAMP_SKIPPED, StoredObject, Vector, canonical_json
 from vecferry.domain.pins import Pin
-from vecferry.domain.shadow import MODEL_GONE, stamps
+from vecferry.domain.shadow import MODEL_GONE, TRUNCATED, stamps
 from vecferry.domain.timing import Timings
 from vecferry.errors import BadInput, ModelGone, NotFound, NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
 from vecferry.ports import Clock, Embedders, Purpose, Refused, VectorStore
@@ -180,9 +180,9 @@ class Writing:
         pin = operation.pin
         checked = checked_properties(pin, key, properties, complete=True)
         if vector is not None:
-            vectors: Vectors = {pin.vector_name: checked_vector(pin, key, vector)}
-        else:
-            (vectors,) = self._embed(operation, [checked], timeout_s)
+            own = {pin.vector_name: checked_vector(pin, key, vector)}
+            return self._stamped(pin, StoredObject(key, checked, own, tenant), brought=True)
+        (vectors,) = self._embed(operation, [checked], timeout_s)
         return self._stamped(pin, StoredObject(key, checked, vectors, tenant))
 
     def _complete_many(
@@ -226,15 +226,22 @@ class Writing:
         changed = text != pin.recipe.text_of(current.properties) or pin.vector_name not in current.vectors
         if text is not None and (changed or embed):
             (vectors,) = self._embed(operation, [after], timeout_s)
-            skipped = "" if vectors else MODEL_GONE
+            skipped = self._cut(pin, text) if vectors else MODEL_GONE
         else:
             skipped = current.stamp(STAMP_SKIPPED) or ""
         stamps = self._stamps(pin, StoredObject(current.uuid, after, {**current.vectors, **vectors}), skipped)
         return _Merge(StoredObject(current.uuid, {**changes, **stamps}, vectors, current.tenant), text)
 
-    def _stamped(self, pin: Pin, obj: StoredObject) -> StoredObject:
-        skipped = "" if pin.vector_name in obj.vectors else MODEL_GONE
+    def _stamped(self, pin: Pin, obj: StoredObject, *, brought: bool = False) -> StoredObject:
+        """``brought``: the application gave the vector, and we do not know of how much of the text."""
+        cut = "" if brought else self._cut(pin, pin.recipe.text_of(obj.properties))
+        skipped = cut if pin.vector_name in obj.vectors else MODEL_GONE
         return replace(obj, properties={**obj.properties, **self._stamps(pin, obj, skipped)})
+
+    def _cut(self, pin: Pin, text: str | None) -> str:
+        """``truncated`` where the vector is of the beginning of the text only; asked for stamped collections alone."""
+        fits = not pin.stamped or text is None or self._embedders.of(pin.space, pin=pin).fits(text)
+        return "" if fits else TRUNCATED
 
     def _stamps(self, pin: Pin, obj: StoredObject, skipped: str) -> dict[str, str]:
         """A collection that was a shadow once keeps saying what is in it."""

@@ -15,6 +15,9 @@ from vecferry.domain.objects import STAMP_MODEL, StoredObject
 from vecferry.domain.pins import Pin
 from vecferry.domain.request import MigrationRequest
 from vecferry.domain.sample_size import margin_warning, queries_missing
+from vecferry.domain.sampled_texts import figures as text_figures
+from vecferry.domain.sampled_texts import tokens_to_pay
+from vecferry.domain.sampled_texts import warnings as text_warnings
 from vecferry.domain.schema import refusals
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.sweeping import plan_warning, planned_staleness_s
@@ -23,6 +26,7 @@ from vecferry.ports import Ports
 from vecferry.steps.asking import golden_of
 from vecferry.steps.fingerprint import take
 from vecferry.steps.model_end import percents_past_the_end
+from vecferry.steps.planning_texts import sampled_texts
 from vecferry.steps.readiness import YES, Ready
 from vecferry.steps.sampling import count_all, spread_keys, tenants_of
 
@@ -70,13 +74,14 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     _refuse_a_changed_model(ports, pin)
     sample = _sample(ports, pin)
     objects = max(objects, len(sample))  # applications insert between the count and the sample
-    texts = [pin.recipe.text_of(obj.properties) for obj in sample]
-    overlong = [obj.uuid for obj, text in zip(sample, texts, strict=True) if text and not embedder.fits(text)]
-    counted = [embedder.count_tokens(text)[0] if text else 0 for text in texts]
+    texts = sampled_texts(pin.recipe, embedder, sample)
+    counted = tokens_to_pay(texts, card.max_tokens, request.overlong)
     figures = _estimate(ports, pin, card, request, objects, sample, counted)
+    about_texts = text_figures(texts, objects, card.max_tokens, request.overlong)
     return (
         figures.as_dict()
-        | _judging(ports, request, figures, _ending(ports, pin, request, figures))
+        | _judging(ports, request, figures, [*text_warnings(about_texts, len(texts)), *_ending(ports, pin, request, figures)])
+        | about_texts
         | {
             "pin": pin.name,
             "collection": pin.collection,
@@ -87,12 +92,6 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
             "tokens_by": embedder.count_tokens("tokens")[1],
             "price_date": card.price_date.isoformat() if card.price_date else None,
             "budget_usd": request.budget_usd,
-            "overlong": len(overlong),
-            "overlong_examples": overlong[:5],
-            "overlong_policy": request.overlong,
-            "without_text": sum(text is None for text in texts),
-            "max_tokens": max(counted, default=0),
-            "max_tokens_of_model": card.max_tokens,
             "tenants": len(ports.store.tenants(pin.collection)),
             "shared_space": pin.space.same_as(card.space),
         }

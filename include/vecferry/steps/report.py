@@ -16,6 +16,7 @@ from vecferry.errors import NotFound
 from vecferry.ports import Event, Ports
 from vecferry.steps import cut_over, old_collection, sweeps
 from vecferry.steps.status import migration_row
+from vecferry.steps.verify_parity import CLEAN_PASS
 
 _EVENTS = 10_000
 
@@ -35,6 +36,7 @@ def gather(ports: Ports, pin_name: str, migration_id: str | None = None) -> dict
         "rollbacks": rollbacks(ports, migration, events),
         "write_hold_s": next((e.detail.get("write_hold_s") for e in reversed(events) if e.what == "retired"), None),
         "old_collection": _old_collection(ports, migration),
+        "left_out": _left_out(events),
         "sweep": sweeps.as_row(ports, migration),
         "spend": asdict(ports.ledger.spend(migration_id=migration.id)),
         "verdicts": [{"at": at.isoformat(), **verdict.as_dict()} for at, verdict in ports.ledger.verdicts(migration.id)],
@@ -99,6 +101,12 @@ def rollbacks(ports: Ports, migration: Migration, events: list[Event]) -> list[d
             last = _last_answer(ports, migration, Arm.SHADOW, version, event.at)
             found.append({"at": event.at.isoformat(), "who": event.who, "why": event.why, **last})
     return found
+
+
+def _left_out(events: list[Event]) -> dict[str, int]:
+    """Of the newest clean pass: copies whose vector is of a part of the text, or missing, by reason."""
+    passes = [event.detail for event in events if event.what == CLEAN_PASS]
+    return dict(passes[-1].get("left_out") or {}) if passes else {}
 
 
 def _old_collection(ports: Ports, migration: Migration) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from vecferry.domain.chunks import LAST
 from vecferry.domain.journal import RowKind
+from vecferry.domain.left_out import left_out_reason
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.mixing import USUAL_SAMPLE
 from vecferry.domain.objects import StoredObject
@@ -45,6 +46,7 @@ class Pass:
 
     ``foreign``: of the ``reembedded`` vectors of the shadow, those that are not what the new model gives for their text.
     ``native``: what applications that bypass the Router wrote to live alone, where the migration sweeps; ``mended`` of it.
+    ``left_out``: copies whose vector is of a part of the text, or missing, by the reason that they state.
     ``began`` is the ledger's time, ``tenant`` and ``after`` say how far the scan is.
     """
 
@@ -61,6 +63,7 @@ class Pass:
     began: datetime | None = None
     tenant: str | None = None
     after: str = ""
+    left_out: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     outliers: Outliers = field(default_factory=Outliers, repr=False)
@@ -87,6 +90,7 @@ class Pass:
             "unindexed": self.unindexed,
             "reembedded": self.reembedded,
             "foreign": self.foreign,
+            "left_out": dict(self.left_out),
             "kinds": dict(self.kinds),
             "examples": self.examples,
             **({"native": dict(self.native), "mended": self.mended} if self.native else {}),
@@ -111,14 +115,16 @@ class Pass:
         """JSON-able: where the scan is and what it has counted, for ``stopped_at``. Not how its vectors point."""
         plain = {name: getattr(self, name) for name in (*_COUNTED, "tenant", "after", "examples", "native_examples")}
         began = self.began.isoformat() if self.began else None
-        return plain | {"began": began, "native": dict(self.native), "kinds": dict(self.kinds)}
+        counters = {name: dict(getattr(self, name)) for name in ("native", "kinds", "left_out")}
+        return plain | {"began": began} | counters
 
     @classmethod
     def stopped_at(cls, progress: Mapping[str, Any]) -> Pass:
         given = dict(progress)
         began = datetime.fromisoformat(given.pop("began"))
         native = Counter({NativeChange(kind): number for kind, number in given.pop("native").items()})
-        return cls(**given | {"began": began, "native": native, "kinds": Counter(given["kinds"])})
+        left_out = Counter(given.get("left_out") or {})  # a pass that an earlier release began has not counted them
+        return cls(**given | {"began": began, "native": native, "kinds": Counter(given["kinds"]), "left_out": left_out})
 
 
 def act(
@@ -202,6 +208,7 @@ def _compare_page(
     live, found, shadow = _differing(ports, migration, keys, tenant)
     result.objects_live += len(live)
     result.objects_shadow += len(shadow)
+    result.left_out.update(reason for copy in shadow.values() if (reason := left_out_reason(copy)))
     if found:
         covered |= ports.ledger.covered(migration.id, list(found), tenant=tenant)
         found = _still_there(ports, migration, found, covered, tenant)
