@@ -89,6 +89,19 @@ class Calls:
         except grpc.RpcError as error:
             raise self._named(errors.grpc_failed(error, where=where)) from error
 
+    def tell_grpc(self, method: str, request: Any, *, where: str, deadline: Deadline) -> Any:
+        """A write over gRPC, sent once. Raises as ``tell`` does; nearly everything but an answer is an ``UnknownOutcome``."""
+        import grpc
+
+        left_s = deadline.remaining_s()
+        if left_s <= 0:
+            raise NotWritten("no time left to send it", where=where, next_action="Try again.")
+        call, metadata = getattr(self.connection.stub(), method), self.connection.grpc_metadata()
+        try:
+            return call(request, timeout=left_s, metadata=metadata)
+        except grpc.RpcError as error:
+            raise self._named(errors.grpc_write_failed(error, where=where)) from error
+
     def _refuse_while_loading(self, error: type[VecferryError], where: str, deadline: Deadline) -> None:
         """A server that has just started answers 404 for objects of collections that it has not loaded yet (rule 3: absence is
         a positive answer). So a 404 counts where the server has said that it is ready and was then asked again."""

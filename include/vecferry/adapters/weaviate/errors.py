@@ -27,6 +27,9 @@ _BEGUN = re.compile(r"insert to vector index")
 """The object is stored by then."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
+_NEVER_SENT = re.compile(r"failed to connect to all addresses", re.I)
+"""gRPC's words for a channel without a connection; a connection that broke says something else."""
+
 _SEE_KEY = "Check VECFERRY_WEAVIATE_API_KEY and the key's permissions on this collection."
 _SEE_OBJECT = "Correct the request; it fails the same way each time."
 
@@ -114,3 +117,14 @@ def grpc_failed(error: Any, *, where: str) -> VecferryError:
         return definite(message, where=where) or BadInput(message, where=where, next_action=_SEE_OBJECT)
     found = definite(message, where=where) if code == "UNKNOWN" else None
     return found or Retryable(f"{code}: {message}", where=where, next_action="Try again.")
+
+
+def grpc_write_failed(error: Any, *, where: str) -> VecferryError:
+    """Only a refusal at the door, a message that leaves no doubt, and a channel without a connection are certain."""
+    code, message = error.code().name, error.details() or error.code().name
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED") or _NO_ACCESS.search(message):
+        return BadInput(message, where=where, next_action=_SEE_KEY)
+    if code == "UNAVAILABLE" and _NEVER_SENT.search(message):
+        return NotWritten("no connection to Weaviate's gRPC port", where=where, next_action="Try again.")
+    found = definite(message, where=where) if code in ("UNKNOWN", "INVALID_ARGUMENT") else None
+    return found or unknown(f"{code}: {message}", where=where)

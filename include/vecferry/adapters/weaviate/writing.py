@@ -1,4 +1,4 @@
-"""Writing objects: each call once, over REST (lossless) or, batches of plain objects, gRPC; its answer read object by object."""
+"""Writing objects: each call once, over REST (lossless) or gRPC (batches of plain ones), its answer read object by object."""
 
 from __future__ import annotations
 
