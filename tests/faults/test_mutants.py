@@ -39,6 +39,10 @@ IN_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
         mutants.rows_are_closed_by_id_alone,
         test_writers.test_schedule_5_a_paused_owner_does_not_delete_a_row_that_was_claimed,
     ),
+    (
+        mutants.the_janitor_does_not_ask_the_index,
+        test_writers.test_a_copy_that_landed_when_its_server_was_killed_and_no_search_finds,
+    ),
     (mutants.copiers_open_no_rows, test_copiers.test_schedule_7_parity_crashes_with_a_put_in_flight_before_a_clean_pass),
     (mutants.the_flip_ignores_the_journal, test_copiers.test_schedule_13_parity_that_has_opened_its_row_before_the_flip),
     (mutants.copiers_may_start_after_the_flip, test_copiers.test_schedule_13_parity_that_opens_its_row_after_the_flip),

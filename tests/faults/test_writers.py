@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.fault_world import FaultWorld, expect
+from tests.support.memory_world import key_of
 from vecferry.errors import UnknownOutcome
 
 
@@ -100,6 +101,20 @@ def test_schedule_5_a_paused_owner_does_not_delete_a_row_that_was_claimed(dual: 
     ghost = dual.s.crash_in_flight("J1")  # S = one
     dual.s.run("W0")
     ghost.land()
+    dual.settle()
+
+
+def test_a_copy_that_landed_when_its_server_was_killed_and_no_search_finds(dual: FaultWorld) -> None:
+    """Rule 12a: what nobody confirmed may be stored and not indexed; equal as it is, only the index tells."""
+    router = dual.writer("W0", "a", "one")
+    dual.s.run("W0", until="put_batch S done")
+    dual.s.crash("W0")
+    shadow = dual.migration.spec.shadow
+    dual.store.unindex(shadow, key_of("a"))
+    _janitor_works_off(dual)
+    router.refresh()
+    vector = {key_of("a"): dual.store.read(shadow, [key_of("a")])[key_of("a")].vectors[""]}
+    expect(bool(dual.store.indexed(shadow, vector, vector_name="")), "searches find it")
     dual.settle()
 
 

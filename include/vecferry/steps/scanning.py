@@ -14,6 +14,7 @@ import numpy as np
 from vecferry.domain.chunks import LAST
 from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, Vector, content_hash
 from vecferry.ports import VectorStore
+from vecferry.protocol.not_indexed import not_indexed
 from vecferry.steps.outliers import Outliers
 from vecferry.steps.reembedding import Key, VectorOf
 from vecferry.steps.sampling import tenants_of
@@ -53,7 +54,8 @@ def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None
         while page := store.keys(what.collection, after=after, until=LAST, limit=_PAGE, tenant=tenant):
             objects = store.read(what.collection, page, tenant=tenant)
             _look(what, objects, tenant, seen, twins, off)
-            _ask_index(store, what, objects, tenant, seen)
+            for key in sorted(not_indexed(store, what.collection, objects, vector_name=what.name, tenant=tenant)):
+                seen.note("not indexed", key)
             after = page[-1]
             progress(seen.objects)
     for key in twins.found():
@@ -90,18 +92,6 @@ def _look_at_vector(
     else:
         twins.add(obj.uuid, numbers.tobytes(), text if text is not None else content_hash(obj, ()))
         off.add((tenant, obj.uuid), numbers)
-
-
-def _ask_index(store: VectorStore, what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen) -> None:
-    """Twice, as an index that is being written may miss one once; what was deleted meanwhile is not missing."""
-    missing = {key: obj.vectors[what.name] for key, obj in objects.items() if any(obj.vectors.get(what.name) or ())}
-    for _ in range(2):
-        if not missing:
-            return
-        found = store.indexed(what.collection, missing, vector_name=what.name, tenant=tenant)
-        missing = {key: vector for key, vector in missing.items() if key not in found}
-    for key in store.read(what.collection, list(missing), tenant=tenant) if missing else ():
-        seen.note("not indexed", key)
 
 
 class _Twins:

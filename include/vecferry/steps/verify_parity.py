@@ -21,6 +21,7 @@ from vecferry.domain.shadow import differences
 from vecferry.domain.sweeping import NativeChange, Sweep, native_change
 from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
+from vecferry.protocol.not_indexed import not_indexed
 from vecferry.protocol.reconcile import Reconciled
 from vecferry.steps import drift, restored_ledger, sweeps
 from vecferry.steps.both_sides import keys_of_both
@@ -284,24 +285,15 @@ def _still_there(
 def _unindexed(
     ports: Ports, migration: Migration, keys: Sequence[str], shadow: Mapping[str, StoredObject], tenant: str | None
 ) -> set[str]:
-    """Rule 12a: what two searches in a row cannot find is stored and not indexed; async indexing gets its time first."""
-    name = migration.spec.vector_name
-    vectors = {key: shadow[key].vectors[name] for key in keys if name in shadow[key].vectors}
-    if not vectors:
-        return set()
+    """Rule 12a; async indexing gets its time first."""
+    spec = migration.spec
     deadline = ports.clock.monotonic() + 10 * ports.timings.delta_s
-    while ports.store.index_queue(migration.spec.shadow):
+    while ports.store.index_queue(spec.shadow):
         if ports.clock.monotonic() > deadline:
-            raise Retryable("the vector index is still being built", where=migration.spec.shadow, next_action="Wait for it.")
+            raise Retryable("the vector index is still being built", where=spec.shadow, next_action="Wait for it.")
         ports.clock.sleep(0.5)
-    missing = set(vectors)
-    for _ in range(2):
-        again = {key: vectors[key] for key in missing}
-        missing -= ports.store.indexed(migration.spec.shadow, again, vector_name=name, tenant=tenant)
-        if not missing:
-            return set()
-    still_stored = ports.store.read(migration.spec.shadow, sorted(missing), tenant=tenant)
-    return missing & set(still_stored)  # deleted meanwhile is not unindexed
+    copies = {key: shadow[key] for key in keys}
+    return not_indexed(ports.store, spec.shadow, copies, vector_name=spec.vector_name, tenant=tenant)
 
 
 def _embed_again(ports: Ports, migration: Migration, result: Pass, sample: int | None, *, repair: bool) -> None:
