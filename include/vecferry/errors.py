@@ -32,6 +32,10 @@ class Retryable(VecferryError):
         self.retry_after_s = retry_after_s
 
 
+class ModelChanged(Retryable):
+    """The model answers otherwise than it did in the beginning under the same name, so that its answer was thrown away."""
+
+
 class Paused(VecferryError):
     """The migration stands still on purpose (budget, quota, operator) until somebody says go on."""
 

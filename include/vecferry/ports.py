@@ -213,8 +213,15 @@ class Embedder(Protocol):
 class Embedders(Protocol):
     """Embedders by space; one per space and process, so that they share their limiter."""
 
-    def of(self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None) -> Embedder:
-        """``migration_id`` names who pays (budget and spend rows); without it the spend is the pin's own."""
+    def of(
+        self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None, witnessed: bool = True
+    ) -> Embedder:
+        """``migration_id`` names who pays (budget and spend rows); without it the spend is the pin's own.
+
+        ``witnessed``: each request for documents carries a text of the fingerprint (the pin's, if it is of this space, else
+        the migration's) and raises ``ModelChanged`` where the model answers otherwise. Without a fingerprint: nothing more is
+        sent. Only who takes fingerprints turns it off.
+        """
 
 
 @dataclass(frozen=True)

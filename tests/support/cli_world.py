@@ -70,7 +70,7 @@ class World:
         self.clock = ManualClock()
         self.store = MemoryStore()
         self.ledger = MemoryLedger(self.clock)
-        self.embedders = MemoryEmbedders(OLD, NEW)
+        self.embedders = MemoryEmbedders(OLD, NEW, ledger=self.ledger)
         self.feed = Rows()
         self.model_lists = MemoryModelLists()
         self.ports = Ports(

@@ -135,7 +135,7 @@ def make_world(objects: int = 20, *, gates: Gates | None = None, timings: Timing
     clock = DrivenClock()
     store = MemoryStore()
     ledger = MemoryLedger(clock)
-    embedders = MemoryEmbedders(OLD, NEW)
+    embedders = MemoryEmbedders(OLD, NEW, ledger=ledger)
     store.create(LIVE_SCHEMA)
     fill(store, embedders, objects)
     ledger.save_pin(Pin("Docs", "Docs", OLD.space, TextRecipe(("body",))), who="test", why="test")

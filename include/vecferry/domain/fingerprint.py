@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +22,31 @@ TEXTS = (
 )
 """Never to be changed: stored fingerprints are of these."""
 
+MEASURED = "model_fingerprint"
+"""The name under which the ledger keeps a migration's fingerprint, a row a text: ``{"vector": […]}``."""
+
 Fingerprint = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A text of the fingerprint that goes along with documents, and what the model said to it in the beginning: an answer
+    with another vector for it is of another model, and so are the documents' vectors in it."""
+
+    text: str
+    vector: tuple[float, ...]
+
+    def cosine(self, now: Sequence[float]) -> float:
+        return _cosine(self.vector, now)
+
+
+def witness_of(fingerprint: Fingerprint) -> Witness | None:
+    """The shortest text that the model has a vector for; ``None`` without a fingerprint, or where it has none at all.
+
+    In bytes: characters outside of ASCII are whole tokens.
+    """
+    known = [Witness(text, vector) for text, vector in zip(TEXTS, fingerprint, strict=False) if vector]
+    return min(known, key=lambda witness: len(witness.text.encode()), default=None)
 
 
 def cosines(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> list[float]:

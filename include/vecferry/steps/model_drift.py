@@ -1,31 +1,42 @@
 """Has the new model changed under its name? Asked at each gate, of eight fixed texts, before anything more is built on it.
 
 Without it: vectors of two models of one length stand in one index under equal stamps, and every check but re-embedding passes.
+Between two gates one of the texts goes along with each request (``protocol.same_model``).
 """
 
 from __future__ import annotations
 
-from vecferry.domain.fingerprint import SAME_FROM, TEXTS, Fingerprint, cosines
-from vecferry.domain.lifecycle import Migration
-from vecferry.errors import Paused
+from vecferry.domain.fingerprint import MEASURED, SAME_FROM, TEXTS, Fingerprint, cosines
+from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.errors import Paused, Retryable
 from vecferry.ports import Ports
 from vecferry.steps.fingerprint import take
 
-MEASURED = "model_fingerprint"
 _TIMEOUT_S = 60.0
+_NOTHING_STORED = frozenset({Phase.PLANNED, Phase.SHADOW_CREATED})
 
 
 def refuse_a_changed_model(ports: Ports, migration: Migration) -> None:
-    """The first gate takes the new model's fingerprint, before its first vector is kept; every later one compares.
+    """The new model's fingerprint is taken before its first vector is kept, by two gates that have to agree; every later one
+    compares.
 
-    Pauses the migration and raises ``Paused`` where an answer is below cosine 0.999.
+    Pauses the migration and raises ``Paused`` where an answer is below cosine 0.999. Before the first vector it raises
+    ``Retryable`` for that, and the newer fingerprint is what the next attempt has to agree with: one taken during a passing
+    fault would stand against every right answer from then on.
     """
-    now = take(ports.embedders.of(migration.spec.space, migration_id=migration.id), timeout_s=_TIMEOUT_S)
+    embedder = ports.embedders.of(migration.spec.space, migration_id=migration.id, witnessed=False)
+    now = take(embedder, timeout_s=_TIMEOUT_S)
     first = fingerprint_of(ports, migration.id)
-    if not first:
+    worst = min(cosines(first, now)) if first else 1.0
+    if not first or (worst < SAME_FROM and migration.phase in _NOTHING_STORED):
         ports.ledger.save_measurements(migration.id, MEASURED, [{"vector": list(vector)} for vector in now])
-        return
-    worst = min(cosines(first, now))
+    if worst < SAME_FROM and migration.phase in _NOTHING_STORED:
+        raise Retryable(
+            f"{migration.spec.space.id} answers otherwise than a moment ago: cosine {worst:.4f} at worst of {len(TEXTS)} fixed "
+            "texts; nothing is stored yet",
+            where=migration.spec.shadow,
+            next_action="Try again: it goes on when two answers agree.",
+        )
     if worst < SAME_FROM:
         why = f"{migration.spec.space.id} has changed under its name: cosine {worst:.4f} at worst of {len(TEXTS)} fixed texts"
         if ports.ledger.migration(migration.id).paused != why:

@@ -27,7 +27,7 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     alias = pin.alias or _alias_of(ports, pin.collection)
     pin = replace(pin, collection=str(schema["class"]), alias=alias, vector_name=_vector_of(pin, schema))
     _refuse_unknown_properties(pin, schema)
-    embedder = ports.embedders.of(pin.space, pin=pin)
+    embedder = ports.embedders.of(pin.space, pin=pin, witnessed=False)
     sample = reembed(
         ports.store,
         VectorOf(pin.collection, pin.vector_name, pin.recipe),

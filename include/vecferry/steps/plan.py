@@ -170,7 +170,7 @@ def _refuse_a_changed_model(ports: Ports, pin: Pin) -> None:
     """The fingerprint of pin time, embedded again: below the limit the model changed under the same name."""
     if not pin.fingerprint:
         return
-    now = take(ports.embedders.of(pin.space, pin=pin), timeout_s=_TIMEOUT_S)
+    now = take(ports.embedders.of(pin.space, pin=pin, witnessed=False), timeout_s=_TIMEOUT_S)
     worst = min(cosines(pin.fingerprint, now))
     if worst < SAME_FROM:
         raise BadInput(

@@ -61,7 +61,7 @@ _PARTS: dict[str, Parts] = {
     "roll_back": Parts(roll_back.act, roll_back.ready),
     "discard": Parts(discard.act, discard.ready),
 }
-_BUILDS_ON_THE_MODEL = frozenset({"enable_dual_write", "backfill", "verify_parity", "retire"}) | {
+_BUILDS_ON_THE_MODEL = frozenset({"create_shadow", "enable_dual_write", "backfill", "verify_parity", "retire"}) | {
     stage.name for stage in STAGES if stage.percent is not None
 }
 _OF_A_REQUEST = frozenset({"check_deprecation", "plan"})

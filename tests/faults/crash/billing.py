@@ -63,7 +63,9 @@ class BilledEmbedders:
         self._calling = calling
         self._made: dict[tuple[str, str | None], tuple[ProviderEmbedder, _Booked]] = {}
 
-    def of(self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None) -> ProviderEmbedder:
+    def of(
+        self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None, witnessed: bool = True
+    ) -> ProviderEmbedder:
         key = (space.id, migration_id)
         if key not in self._made:
             self._made[key] = self._build(_CARDS[space.id], Payer(pin.name if pin else "Docs", migration_id))

@@ -19,6 +19,10 @@ class RequestLimits:
     inputs: int
     tokens: int
 
+    def beside(self, tokens: int) -> RequestLimits:
+        """What is left for the others where one text of ``tokens`` goes along; never nothing: a text may go alone."""
+        return RequestLimits(max(1, self.inputs - 1), max(1, self.tokens - tokens))
+
 
 @dataclass(frozen=True)
 class Sent:

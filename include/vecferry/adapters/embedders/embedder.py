@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from vecferry.adapters.embedders import tokens as token_counts
 from vecferry.adapters.embedders.api import Answer, Api, Rejected
-from vecferry.adapters.embedders.batching import Sent, embed_in_requests
+from vecferry.adapters.embedders.batching import RequestLimits, Sent, embed_in_requests
 from vecferry.adapters.embedders.checking import checked
 from vecferry.adapters.embedders.deadline import Deadline
 from vecferry.adapters.embedders.limiting import Limiter, request_limits
@@ -14,8 +15,10 @@ from vecferry.adapters.embedders.per_process import PerProcess
 from vecferry.adapters.embedders.retrying import retried
 from vecferry.adapters.embedders.spending import Spending
 from vecferry.domain.catalogue import ModelCard
+from vecferry.domain.fingerprint import Witness, witness_of
 from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Clock, Embedded, Purpose, Refused
+from vecferry.protocol.same_model import Reference, changed, confirmed, unknown
 
 CHECK_TIMEOUT_S = 15.0
 CHECK_TEXT = "Return the value of the given object as a new list."
@@ -23,16 +26,34 @@ CHECK_TEXT = "Return the value of the given object as a new list."
 
 
 class ProviderEmbedder:
-    """Each request: room at the limiter → money reserved → sent → billed → checked; that repeated while time is left."""
+    """Each request: room at the limiter → money reserved → sent → billed → checked; that repeated while time is left.
+
+    Where ``reference`` gives a fingerprint, each request for documents carries one of its texts more, whose vector must be as
+    it was; queries are as they are.
+    """
 
     def __init__(
-        self, card: ModelCard, api: Api, *, limiter: PerProcess[Limiter], spending: PerProcess[Spending], clock: Clock
+        self,
+        card: ModelCard,
+        api: Api,
+        *,
+        limiter: PerProcess[Limiter],
+        spending: PerProcess[Spending],
+        clock: Clock,
+        reference: Reference = unknown,
     ) -> None:
         self._card = card
         self._api = api
         self._limiter = limiter
         self._spending = spending
         self._clock = clock
+        self.reference = reference
+
+    def held_against(self, reference: Reference) -> ProviderEmbedder:
+        """The same one, with its connections, limiter and books, and another fingerprint."""
+        other = copy(self)
+        other.reference = reference
+        return other
 
     @property
     def card(self) -> ModelCard:
@@ -49,17 +70,19 @@ class ProviderEmbedder:
 
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
         deadline = Deadline(self._clock, timeout_s)
+        witness = witness_of(self.reference()) if texts else None
+        limits = request_limits(self._card)
         return embed_in_requests(
             texts,
-            request_limits(self._card),
+            limits if witness is None else limits.beside(self._tokens_of(witness.text)),
             self._tokens_of,
-            lambda some: self._send(some, purpose, deadline, query=False),
+            lambda some: self._documents(some, witness, limits, purpose, deadline),
             where=self._api.where,
         )
 
     def embed_query(self, text: str, *, timeout_s: float) -> tuple[float, ...]:
         try:
-            sent = self._send([text], Purpose.QUERY, Deadline(self._clock, timeout_s), query=True)
+            sent = self._send([text], None, Purpose.QUERY, Deadline(self._clock, timeout_s))
         except Rejected as rejected:
             raise self._no_vector(str(rejected)) from rejected
         (vector,) = sent.vectors
@@ -80,16 +103,46 @@ class ProviderEmbedder:
         prefix = self._card.document_task if self._card.api == "openai" else ""
         return self._card.max_tokens - (self._tokens_of(prefix) if prefix else 0)
 
-    def _send(self, texts: Sequence[str], purpose: Purpose, deadline: Deadline, *, query: bool) -> Sent:
-        estimate = sum(self._tokens_of(text) for text in texts)
-        return retried(lambda: self._attempt(texts, purpose, deadline, estimate, query=query), deadline)
+    def _documents(
+        self, texts: Sequence[str], witness: Witness | None, limits: RequestLimits, purpose: Purpose, deadline: Deadline
+    ) -> Sent:
+        """One request. Two where text and witness do not go together, by the catalogue or because the provider says so: a
+        refusal of both is none of the text."""
+        if witness is None or self._go_together([*texts, witness.text], limits):
+            try:
+                return self._send(texts, witness, purpose, deadline)
+            except Rejected:
+                if witness is None or len(texts) > 1:
+                    raise
+        sent = self._send(texts, None, purpose, deadline)
+        return Sent(sent.vectors, sent.tokens + self._afterwards(witness, purpose, deadline))
 
-    def _attempt(self, texts: Sequence[str], purpose: Purpose, deadline: Deadline, estimate: int, *, query: bool) -> Sent:
-        self._limiter().acquire(purpose, tokens=estimate, inputs=len(texts), deadline=deadline)
+    def _go_together(self, texts: Sequence[str], limits: RequestLimits) -> bool:
+        return len(texts) <= limits.inputs and sum(self._tokens_of(text) for text in texts) <= limits.tokens
+
+    def _afterwards(self, witness: Witness, purpose: Purpose, deadline: Deadline) -> int:
+        """Asks the witness alone, right after what it is to vouch for; its tokens."""
+        try:
+            return self._send([], witness, purpose, deadline).tokens
+        except Rejected as rejected:
+            raise changed("a refusal", where=self._api.where) from rejected
+
+    def _send(self, texts: Sequence[str], witness: Witness | None, purpose: Purpose, deadline: Deadline) -> Sent:
+        asked = list(texts) if witness is None else [*texts, witness.text]
+        estimate = sum(self._tokens_of(text) for text in asked)
+        return retried(lambda: self._attempt(asked, witness, purpose, deadline, estimate), deadline)
+
+    def _attempt(
+        self, asked: Sequence[str], witness: Witness | None, purpose: Purpose, deadline: Deadline, estimate: int
+    ) -> Sent:
+        self._limiter().acquire(purpose, tokens=estimate, inputs=len(asked), deadline=deadline)
         with self._spending().sending(purpose, estimate) as bill:
-            answer = self._request(texts, self._time_left_s(deadline), query=query)
+            answer = self._request(asked, self._time_left_s(deadline), query=purpose is Purpose.QUERY)
             bill.tokens = estimate if answer.tokens is None else answer.tokens
-            return Sent(checked(self._card, answer, len(texts), where=self._api.where), bill.tokens)
+            vectors = checked(self._card, answer, len(asked), where=self._api.where)
+            if witness is not None:
+                vectors = confirmed(witness, vectors, where=self._api.where)
+            return Sent(vectors, bill.tokens)
 
     def _request(self, texts: Sequence[str], timeout_s: float, *, query: bool) -> Answer:
         try:

@@ -19,6 +19,7 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.spaces import EmbeddingSpace
 from vecferry.errors import BadInput
 from vecferry.ports import Clock, Ledger
+from vecferry.protocol.same_model import OfMigration, Reference, kept_by_pin, unknown
 
 
 class ProviderEmbedders:
@@ -32,16 +33,20 @@ class ProviderEmbedders:
         self._ledger = ledger
         self._credentials = credentials
         self._clock = clock
-        self._embedders: dict[tuple[EmbeddingSpace, str, str | None], ProviderEmbedder] = {}
+        self._embedders: dict[tuple[EmbeddingSpace, str, str | None, bool], ProviderEmbedder] = {}
         self._limiters: dict[tuple[str, str], PerProcess[Limiter]] = {}
         atexit.register(self.flush)
 
-    def of(self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None) -> ProviderEmbedder:
-        key = (space, pin.name if pin else "", migration_id)
+    def of(
+        self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None, witnessed: bool = True
+    ) -> ProviderEmbedder:
+        key = (space, pin.name if pin else "", migration_id, witnessed)
         if key not in self._embedders:
             # setdefault is atomic: a second thread may build one in vain, but all get the same.
-            self._embedders.setdefault(key, self._build(space, pin, migration_id))
-        return self._embedders[key]
+            self._embedders.setdefault(key, self._build(space, pin, migration_id, witnessed))
+        made = self._embedders[key]
+        kept = kept_by_pin(space, pin) if witnessed else ()
+        return made.held_against(lambda: kept) if kept else made
 
     def flush(self) -> None:
         """Books what queries have cost so far; also done every few seconds, and at the end of the process."""
@@ -52,7 +57,7 @@ class ProviderEmbedders:
         self.flush()
         atexit.unregister(self.flush)
 
-    def _build(self, space: EmbeddingSpace, pin: Pin | None, migration_id: str | None) -> ProviderEmbedder:
+    def _build(self, space: EmbeddingSpace, pin: Pin | None, migration_id: str | None, witnessed: bool) -> ProviderEmbedder:
         card = card_of(self._catalogue, space)
         credential = self._credentials.of(card, pin)
         return ProviderEmbedder(
@@ -61,7 +66,13 @@ class ProviderEmbedders:
             limiter=self._limiter(card, credential),
             spending=self._spending(card, pin, migration_id),
             clock=self._clock,
+            reference=self._of_migration(space, migration_id) if witnessed else unknown,
         )
+
+    def _of_migration(self, space: EmbeddingSpace, migration_id: str | None) -> Reference:
+        if self._ledger is None or migration_id is None:
+            return unknown
+        return OfMigration(self._ledger, space, migration_id)
 
     def _limiter(self, card: ModelCard, credential: Credential) -> PerProcess[Limiter]:
         # Not by space: a model's limits are the same for all lengths of its vectors.

@@ -9,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from vecferry.adapters.embedders.api import MaybeBilled
 from vecferry.adapters.embedders.deadline import Deadline
-from vecferry.errors import Retryable
+from vecferry.errors import ModelChanged, Retryable
 
 PAID_ATTEMPTS = 3
 """Attempts that may each have cost money, before somebody should look."""
@@ -41,7 +41,7 @@ def _wait_s(state: RetryCallState) -> float:
 
 
 def _must_stop(state: RetryCallState, deadline: Deadline) -> bool:
-    paid_in_vain = isinstance(_error_of(state), MaybeBilled) and state.attempt_number >= PAID_ATTEMPTS
+    paid_in_vain = isinstance(_error_of(state), (MaybeBilled, ModelChanged)) and state.attempt_number >= PAID_ATTEMPTS
     return paid_in_vain or state.upcoming_sleep >= deadline.left_s()
 
 

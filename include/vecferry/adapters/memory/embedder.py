@@ -13,10 +13,12 @@ from functools import lru_cache
 import numpy as np
 
 from vecferry.domain.catalogue import Catalogue, ModelCard
+from vecferry.domain.fingerprint import witness_of
 from vecferry.domain.pins import Pin
 from vecferry.domain.spaces import EmbeddingSpace
 from vecferry.errors import Retryable
-from vecferry.ports import Embedded, Embedder, ListedModel, Purpose, Refused
+from vecferry.ports import Embedded, Embedder, Ledger, ListedModel, Purpose, Refused
+from vecferry.protocol.same_model import OfMigration, Reference, confirmed, kept_by_pin
 
 Before = Callable[[str, Sequence[str]], None]
 """Called with the method's name and the texts, before anything is counted: raise in it, or park the caller in it."""
@@ -42,6 +44,8 @@ def vector_of(space: EmbeddingSpace, text: str) -> tuple[float, ...]:
 class MemoryEmbedder:
     """One space. ``refuses`` holds texts that the "provider" refuses for good; both hooks may be changed at any time.
 
+    ``answers_in`` another space: the model has changed under its name.
+
     Counts: ``calls`` (requests), ``tokens`` (words), ``queries``, ``documents``, ``texts`` (all seen, in order).
     """
 
@@ -49,6 +53,7 @@ class MemoryEmbedder:
         self._card = card
         self.before = before
         self.refuses = set(refuses)
+        self.answers_in = card.space
         self.calls = self.tokens = self.queries = self.documents = 0
         self.texts: list[str] = []
         self._lock = threading.Lock()
@@ -67,16 +72,20 @@ class MemoryEmbedder:
         return text if self.fits(text) else " ".join(text.split()[: self._card.max_tokens])
 
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
+        return self.embed(texts, documents=len(texts))
+
+    def embed(self, texts: Sequence[str], *, documents: int) -> Embedded:
+        """One request, of whose texts so many are documents."""
         self._enter("embed_documents", texts)
         with self._lock:
-            self.documents += len(texts)
+            self.documents += documents
         return Embedded(tuple(self._answer(text) for text in texts), sum(_words(text) for text in texts))
 
     def embed_query(self, text: str, *, timeout_s: float) -> tuple[float, ...]:
         self._enter("embed_query", [text])
         with self._lock:
             self.queries += 1
-        return vector_of(self._card.space, text)
+        return vector_of(self.answers_in, text)
 
     def check(self) -> None:
         self._enter("check", [])
@@ -91,20 +100,70 @@ class MemoryEmbedder:
             self.texts.extend(texts)
 
     def _answer(self, text: str) -> tuple[float, ...] | Refused:
-        return Refused("refused by the memory embedder") if text in self.refuses else vector_of(self._card.space, text)
+        return Refused("refused by the memory embedder") if text in self.refuses else vector_of(self.answers_in, text)
+
+
+class WitnessedEmbedder:
+    """The embedder behind it; its requests for documents carry a text of the fingerprint, which costs and is no document."""
+
+    def __init__(self, behind: MemoryEmbedder, reference: Reference) -> None:
+        self._behind = behind
+        self._reference = reference
+
+    @property
+    def card(self) -> ModelCard:
+        return self._behind.card
+
+    def count_tokens(self, text: str) -> tuple[int, str]:
+        return self._behind.count_tokens(text)
+
+    def fits(self, text: str) -> bool:
+        return self._behind.fits(text)
+
+    def truncate(self, text: str) -> str:
+        return self._behind.truncate(text)
+
+    def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
+        witness = witness_of(self._reference())
+        if witness is None:
+            return self._behind.embed_documents(texts, purpose=purpose, timeout_s=timeout_s)
+        answer = self._behind.embed([*texts, witness.text], documents=len(texts))
+        return Embedded(confirmed(witness, answer.vectors, where=self.card.space.id), answer.tokens)
+
+    def embed_query(self, text: str, *, timeout_s: float) -> tuple[float, ...]:
+        return self._behind.embed_query(text, timeout_s=timeout_s)
+
+    def check(self) -> None:
+        self._behind.check()
 
 
 class MemoryEmbedders:
-    """The same ``MemoryEmbedder`` for a space every time; ``migrations`` lists who asked as payer, in order."""
+    """The same ``MemoryEmbedder`` for a space every time; ``migrations`` lists who asked as payer, in order.
 
-    def __init__(self, *cards: ModelCard) -> None:
+    With a ``ledger``, answers are held against a migration's fingerprint; against a pin's in any case.
+    """
+
+    def __init__(self, *cards: ModelCard, ledger: Ledger | None = None) -> None:
         self.catalogue = Catalogue(cards)
         self.migrations: list[str | None] = []
+        self._ledger = ledger
+        self._of_migrations: dict[tuple[EmbeddingSpace, str], OfMigration] = {}
         self._embedders = {card.space.id: MemoryEmbedder(card) for card in cards}
 
-    def of(self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None) -> Embedder:
+    def of(
+        self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None, witnessed: bool = True
+    ) -> Embedder:
         self.migrations.append(migration_id)
-        return self[space.id]
+        reference = self._reference(space, pin, migration_id) if witnessed else None
+        return self[space.id] if reference is None else WitnessedEmbedder(self[space.id], reference)
+
+    def _reference(self, space: EmbeddingSpace, pin: Pin | None, migration_id: str | None) -> Reference | None:
+        kept = kept_by_pin(space, pin)
+        if kept:
+            return lambda: kept
+        if self._ledger is None or migration_id is None:
+            return None
+        return self._of_migrations.setdefault((space, migration_id), OfMigration(self._ledger, space, migration_id))
 
     def __getitem__(self, name: str) -> MemoryEmbedder:
         """By model, ``provider/model`` or space id, as the catalogue reads names; unknown ones raise ``NotFound``."""

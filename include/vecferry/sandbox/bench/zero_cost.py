@@ -38,5 +38,7 @@ class ZeroCostEmbedders:
         self.catalogue = Catalogue((OLD, NEW))
         self._by_space = {card.space.id: ZeroCost(card) for card in (OLD, NEW)}
 
-    def of(self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None) -> Embedder:
+    def of(
+        self, space: EmbeddingSpace, *, pin: Pin | None = None, migration_id: str | None = None, witnessed: bool = True
+    ) -> Embedder:
         return self._by_space[space.id]

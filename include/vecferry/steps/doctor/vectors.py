@@ -31,7 +31,7 @@ def looks_at_pinned(ports: Ports, pin: Pin, sample: int | None, tell: Tell) -> l
     return [
         *looks,
         ("vectors", lambda: _reembedded(ports, what, embedder(), sample, seen().suspects, tell)),
-        ("model", lambda: _model(pin, embedder())),
+        ("model", lambda: _model(pin, ports.embedders.of(pin.space, pin=pin, witnessed=False))),
     ]
 
 
