@@ -109,9 +109,9 @@ def test_the_rollback_dag_discards_only_when_asked() -> None:
     _planned(world)
     dag = embedding_rollback_dag(connect=world.connect)
     kept = _run(dag, collection="Docs", why="not now")
-    assert (kept.state, kept.tasks["discard.act"]) == ("success", "skipped")
+    assert (kept.state, kept.tasks["discard.act"], kept.tasks["discard.check"]) == ("success", "skipped", "skipped")
     gone = _run(dag, collection="Docs", why="never", discard=True)
-    assert gone.state == "success"
+    assert (gone.state, gone.tasks["discard.check"]) == ("success", "success")
     assert _migration(world).phase is Phase.DISCARDED
     assert world.ports.store.collections() == ["Docs"]
 

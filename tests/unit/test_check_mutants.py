@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from tests.support.memory_world import World, golden_rows, key_of, make_world, request, text_of
+from tests.support.memory_world import LIVE_SCHEMA, World, golden_rows, key_of, make_world, request, text_of
 from vecferry.checks import gates
 from vecferry.checks import roll_back as roll_back_check
 from vecferry.domain.lifecycle import Migration
@@ -16,7 +16,8 @@ from vecferry.domain.objects import UNNAMED, StoredObject
 from vecferry.domain.routing import Arm
 from vecferry.domain.telemetry import Observation
 from vecferry.domain.verdicts import Outcome, Verdict
-from vecferry.steps import roll_back, stage_runner
+from vecferry.steps import discard, roll_back, stage_runner
+from vecferry.steps.create_shadow import marker
 
 ROAD = (
     "create_shadow",
@@ -29,7 +30,7 @@ ROAD = (
     "cut_over_100",
     "retire",
 )
-GATED = ("check_deprecation", "plan", *ROAD, "roll_back")
+GATED = ("check_deprecation", "plan", *ROAD, "roll_back", "discard")
 
 
 def at(stage: str) -> tuple[World, Migration]:
@@ -37,7 +38,7 @@ def at(stage: str) -> tuple[World, Migration]:
     world = make_world(60)
     world.ledger.save_golden("Docs", golden_rows(40))
     migration_id = stage_runner.act("plan", world.ports, request())["migration_id"]
-    target = "cut_over_5" if stage == "roll_back" else stage
+    target = {"roll_back": "cut_over_5", "discard": "backfill"}.get(stage, stage)
     for name in ROAD if target in ROAD else ():
         stage_runner.act(name, world.ports, migration_id)
         percent = stage_runner.stage_named(name).percent
@@ -50,6 +51,8 @@ def at(stage: str) -> tuple[World, Migration]:
             world.walk_to(migration_id, stage_runner.stage_named(name).gives)
     if stage == "roll_back":
         roll_back.act(world.ports, migration_id, who="tess", why="a test")
+    if stage == "discard":
+        discard.act(world.ports, migration_id, who="tess", why="a test")
     return world, world.ledger.migration(migration_id)
 
 
@@ -185,6 +188,50 @@ def a_shadow_that_goes_on_serving(world, migration):
     world.ledger.observe([Observation("Docs", version, Arm.SHADOW, queries=1, served=1)], router_id="r")
 
 
+def a_shadow_that_still_stands(world, migration):
+    world.store.create({**LIVE_SCHEMA, "class": migration.spec.shadow, "description": marker(migration.id)})
+
+
+def an_alias_that_means_the_shadow(world, migration):
+    world.store.create({**LIVE_SCHEMA, "class": migration.spec.shadow})
+    world.store.set_alias("Docs_alias", migration.spec.shadow)
+
+
+def a_live_collection_that_is_gone(world, migration):
+    world.store.drop("Docs")
+
+
+def a_fifth_of_live_that_is_gone(world, migration):
+    for number in range(12):
+        world.store.delete("Docs", key_of(number), timeout_s=1)
+
+
+def a_property_of_live_with_another_tokenization(world, migration):
+    schema = world.store.schema("Docs")
+    objects = world.store.read("Docs", [key_of(number) for number in range(60)])
+    schema["properties"][0]["tokenization"] = "lowercase"
+    world.store.drop("Docs")
+    world.store.create(schema)
+    for obj in objects.values():
+        world.store.put("Docs", obj, timeout_s=1)
+
+
+def a_live_object_without_its_vector(world, migration):
+    obj = world.live(3)
+    world.store.put("Docs", StoredObject(obj.uuid, obj.properties, {}), timeout_s=1)
+
+
+def a_third_of_live_with_other_contents(world, migration):
+    for number in range(20):
+        obj = world.live(number)
+        changed = StoredObject(obj.uuid, {**obj.properties, "body": "of nobody"}, obj.vectors)
+        world.store.put("Docs", changed, timeout_s=1)
+
+
+def a_live_collection_that_takes_no_writes(world, migration):
+    world.store.set_read_only("Docs", True)
+
+
 @pytest.mark.parametrize(
     ("stage", "mutate"),
     [
@@ -208,6 +255,14 @@ def a_shadow_that_goes_on_serving(world, migration):
         ("cut_over_100", queries_of_another_space),
         ("retire", a_second_space_in_the_collection),
         ("roll_back", a_shadow_that_goes_on_serving),
+        ("discard", a_shadow_that_still_stands),
+        ("discard", an_alias_that_means_the_shadow),
+        ("discard", a_live_collection_that_is_gone),
+        ("discard", a_fifth_of_live_that_is_gone),
+        ("discard", a_property_of_live_with_another_tokenization),
+        ("discard", a_live_object_without_its_vector),
+        ("discard", a_third_of_live_with_other_contents),
+        ("discard", a_live_collection_that_takes_no_writes),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
@@ -217,6 +272,30 @@ def test_a_mutant_turns_the_gate_red(stage, mutate):
     verdict = judge(stage, world, migration)
     assert verdict.outcome is Outcome.FAIL, verdict.reason
     assert not verdict.passes
+
+
+def test_what_an_application_does_while_a_discard_is_judged_is_no_fault():
+    """It writes, deletes, and adds a property of its own."""
+    world, migration = at("discard")
+    world.store.delete("Docs", key_of(1), timeout_s=1)
+    obj = world.live(2)
+    world.store.put("Docs", StoredObject(obj.uuid, {**obj.properties, "body": "changed"}, obj.vectors), timeout_s=1)
+    world.store.add_property("Docs", {"name": "colour", "dataType": ["text"]})
+    verdict = judge("discard", world, migration)
+    assert verdict.outcome is Outcome.PASS, verdict.reason
+
+
+def test_a_discard_that_noted_nothing_beforehand_does_not_pass():
+    world, migration = at("discard")
+    world.ledger.save_measurements(migration.id, "discard", [])
+    assert not judge("discard", world, migration).passes
+
+
+def test_a_discard_that_is_run_again_does_not_take_what_is_left_for_what_there_was():
+    world, migration = at("discard")
+    a_fifth_of_live_that_is_gone(world, migration)
+    discard.act(world.ports, migration.id, who="tess", why="again")
+    assert judge("discard", world, migration).outcome is Outcome.FAIL
 
 
 def test_a_replacement_that_the_catalogue_does_not_know_turns_the_first_gate_red():

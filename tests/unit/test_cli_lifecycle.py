@@ -215,11 +215,27 @@ def test_discard_drops_the_shadow_and_can_be_run_again(started):
     started.proven_up_to(Phase.SHADOW_CREATED)
     shadow = started.migration.spec.shadow
     assert started.run("discard", "Docs").code == 2  # a reason is wanted
-    assert started.done("discard", "Docs", "--why", "no better")["dropped"] == shadow
+    done = started.done("discard", "Docs", "--why", "no better")
+    assert (done["dropped"], done["verdict"]["outcome"]) == (shadow, "PASS")
     assert shadow not in started.store.collections()
     assert started.done("discard", "Docs", "--why", "again")["phase"] == "discarded"
     assert started.done("status", "Docs")["next"] == "vecferry plan Docs --to MODEL"
     assert "no migration is under way" in started.run("pause", "Docs").err
+
+
+def test_a_discard_after_which_live_is_not_as_it_was_says_so_and_exits_1(started):
+    started.proven_up_to(Phase.SHADOW_CREATED)
+
+    def lose_live_too(name, collection, call):
+        if name == "drop" and collection != "Docs":
+            started.store.before = lambda *given: None
+            started.store.set_read_only("Docs", True)
+
+    started.store.before = lose_live_too
+    said = started.run("discard", "Docs", "--why", "no better")
+    assert said.code == 1
+    assert "is discarded" in said.out
+    assert "read-only shards" in said.out
 
 
 def test_discard_of_what_serves_is_refused(serving):

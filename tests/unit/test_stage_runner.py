@@ -68,8 +68,9 @@ def test_roll_back_then_discard_by_their_names(world, planned) -> None:
     done = stage_runner.act("discard", world.ports, planned, **WHO)
     assert done["dropped"] not in world.store.collections()
     assert stage_runner.ready("discard", world.ports, planned).done
-    with pytest.raises(BadInput, match="discard has no check"):
-        stage_runner.check("discard", world.ports, planned)
+    verdict = stage_runner.check("discard", world.ports, planned)
+    assert verdict.passes, verdict.reason
+    assert [found.stage for _, found in world.ledger.verdicts(planned)] == ["roll_back", "discard"]
 
 
 def test_what_a_person_accepted_of_one_rollback_is_not_accepted_of_the_next(world, planned) -> None:

@@ -53,7 +53,7 @@ def embedding_rollback_dag(
             act >> ready_task("roll_back", _SUBJECT, connect) >> check
         with TaskGroup("discard", group_display_name="Discard the shadow"):
             discard = _discard(connect)
-            discard >> ready_task("discard", _SUBJECT, connect)
+            discard >> ready_task("discard", _SUBJECT, connect) >> check_task("discard", _SUBJECT, connect)
         check >> Label("when asked to discard") >> discard
     return dag
 

@@ -10,6 +10,7 @@ from vecferry.checks import (
     check_deprecation,
     create_shadow,
     cut_over,
+    discard,
     enable_dual_write,
     plan,
     retire,
@@ -34,6 +35,7 @@ _GATES: dict[str, Callable[[Ports, Migration], Verdict]] = {
     **{stage.name: partial(cut_over.judge, stage.name) for stage in STAGES if stage.percent is not None},
     "retire": retire.judge,
     "roll_back": roll_back.judge,
+    "discard": discard.judge,
 }
 
 

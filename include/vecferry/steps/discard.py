@@ -8,6 +8,7 @@ from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import Mode
 from vecferry.errors import BadInput, NotWritten, Retryable, UnknownOutcome, VecferryError
 from vecferry.ports import Ports
+from vecferry.steps import live_before
 from vecferry.steps.create_shadow import is_ours
 from vecferry.steps.readiness import Ready, acknowledged, recorded
 
@@ -28,6 +29,7 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any
         migration = ports.ledger.move(migration, Phase.DISCARDED, who=who, why=why, routing=(Mode.LIVE_ONLY, 0))
     try:
         _wait_for_writers(ports, migration)
+        live_before.note(ports, migration)
         _drop(ports, migration)
     except (Retryable, NotWritten, UnknownOutcome) as error:
         raise _unfinished(migration, error) from error

@@ -107,6 +107,9 @@ _VERIFY_AGAIN = Step(
 _DISCARD = Step("discard.act", lambda world, ports: _discard(world, ports))
 
 
+_GIVEN_UP = (_DISCARD, _check("discard"))
+
+
 def _discard(world: CrashWorld, ports: Ports) -> None:
     discard.act(ports, world.migration.id, who="tess", why="not worth it")
 
@@ -120,6 +123,6 @@ _AND_BACK = (_ROLL_BACK, _VERIFY_AGAIN, Step("reopen.act", _reopen))
 ROADS: tuple[Road, ...] = (
     _road("forward", *_FORWARD, tried=_FORWARD),
     _road("back", *_UP_TO_SERVING, *_AND_BACK, *_TO_THE_END, tried=_AND_BACK),
-    _road("again", *_UP_TO_BOTH, *_BACKFILL[:2], _DISCARD, *_UP_TO_BOTH, tried=(_DISCARD,)),
+    _road("again", *_UP_TO_BOTH, *_BACKFILL[:2], *_GIVEN_UP, *_UP_TO_BOTH, tried=_GIVEN_UP),
 )
 """Forward to the end; back and forward again; given up in the middle of the backfill, and begun anew."""
