@@ -168,6 +168,8 @@ def free_from_s(slots: Used, dimension: int, amount: int, room: int) -> float:
     """From when on ``amount`` fits into ``room`` beside what counts then; a larger one fits beside nothing."""
     left = sum(amounts[dimension] for amounts in slots.values())
     free_s = 0.0
+    if left + min(amount, room) <= room:
+        return free_s
     for slot in sorted(slots):
         if left + min(amount, room) <= room:
             break
@@ -208,7 +210,7 @@ def _corrected(state: CapacityState, ask: CapacityAsk, now_slot: int) -> Capacit
 
 def _earliest(state: CapacityState, wanted: Amounts, limits: RateLimits, now_s: float) -> tuple[float, str]:
     """When it may begin, and what it waits for until then."""
-    both = _together(state.documents, state.queries)
+    both = _together(state.documents, state.queries) if state.queries else state.documents
     found = [(now_s, ""), (state.held_until_s, "patience: the provider said to wait")]
     for dimension, (name, limit) in enumerate(zip(RateLimits._fields, limits, strict=True)):
         amount, room = wanted[dimension], limits.for_documents[dimension]

@@ -14,7 +14,8 @@ from vecferry.adapters.embedders import tokens
 from vecferry.adapters.embedders.api import Answer
 from vecferry.adapters.embedders.budget import Budget, Payer
 from vecferry.adapters.embedders.embedder import ProviderEmbedder
-from vecferry.adapters.embedders.limiting import LocalLimiter
+from vecferry.adapters.embedders.limiting import SharedLimiter
+from vecferry.adapters.embedders.own_capacity import OwnCapacity
 from vecferry.adapters.embedders.per_process import PerProcess
 from vecferry.adapters.embedders.spending import Bill, LedgerSpending
 from vecferry.adapters.memory.embedder import vector_of
@@ -83,7 +84,7 @@ class BilledEmbedders:
 
     def _build(self, card: ModelCard, payer: Payer) -> tuple[ProviderEmbedder, _Booked]:
         spending = _Booked(card, self._ledger, payer, Budget(self._ledger, payer, self._clock))
-        limiter = LocalLimiter(card, self._clock)
+        limiter = SharedLimiter(card, "account", OwnCapacity(self._clock), self._clock)
         api: Any = _Provider(card, payer, self._meter, spending, self._calling)
         made = ProviderEmbedder(
             card, api, limiter=PerProcess(lambda: limiter), spending=PerProcess(lambda: spending), clock=self._clock

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vecferry.adapters.embedders.rate_headers import RateHeaders
 from vecferry.errors import Retryable
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Unchecked. ``tokens`` as billed, ``None`` where the server does not say."""
+    """Unchecked. ``tokens`` as billed and ``rate`` as limited, ``None`` where the server does not say."""
 
     vectors: Sequence[Sequence[float]]
     tokens: int | None
+    rate: RateHeaders | None = None
 
 
 class Api(Protocol):

@@ -139,6 +139,7 @@ class ProviderEmbedder:
         with self._spending().sending(purpose, estimate) as bill:
             answer = self._request(asked, self._time_left_s(deadline), query=purpose is Purpose.QUERY)
             bill.tokens = estimate if answer.tokens is None else answer.tokens
+            self._limiter().answered(purpose, estimated=estimate, billed=bill.tokens, said=answer.rate)
             vectors = checked(self._card, answer, len(asked), where=self._api.where)
             if witness is not None:
                 vectors = confirmed(witness, vectors, where=self._api.where)

@@ -10,8 +10,9 @@ from vecferry.adapters.embedders.budget import Budget, Payer
 from vecferry.adapters.embedders.cohere import CohereApi
 from vecferry.adapters.embedders.credentials import Credential, Credentials
 from vecferry.adapters.embedders.embedder import ProviderEmbedder
-from vecferry.adapters.embedders.limiting import Limiter, LocalLimiter
+from vecferry.adapters.embedders.limiting import Limiter, SharedLimiter
 from vecferry.adapters.embedders.openai import OpenAIApi
+from vecferry.adapters.embedders.own_capacity import OwnCapacity
 from vecferry.adapters.embedders.per_process import PerProcess
 from vecferry.adapters.embedders.spending import LedgerSpending, Spending, Unbooked
 from vecferry.domain.catalogue import Catalogue, ModelCard
@@ -25,7 +26,7 @@ from vecferry.protocol.same_model import OfMigration, Reference, kept_by_pin, un
 class ProviderEmbedders:
     """Thread-safe, and usable after a fork: clients, limiters and query sums are per process.
 
-    Made once per process (or before it forks): two of them would each think that a provider's limits are theirs alone.
+    Made once per process (or before it forks): with no ledger, two of them would each think that the limits are theirs alone.
     """
 
     def __init__(self, catalogue: Catalogue, ledger: Ledger | None, credentials: Credentials, clock: Clock) -> None:
@@ -77,7 +78,11 @@ class ProviderEmbedders:
     def _limiter(self, card: ModelCard, credential: Credential) -> PerProcess[Limiter]:
         # Not by space: a model's limits are the same for all lengths of its vectors.
         key = (credential.account, card.model)
-        return self._limiters.setdefault(key, PerProcess(lambda: LocalLimiter(card, self._clock)))
+        return self._limiters.setdefault(key, PerProcess(lambda: self._shared(card, credential.account)))
+
+    def _shared(self, card: ModelCard, account: str) -> Limiter:
+        """With everybody who has the same ledger; without one, with nobody."""
+        return SharedLimiter(card, account, self._ledger or OwnCapacity(self._clock), self._clock)
 
     def _spending(self, card: ModelCard, pin: Pin | None, migration_id: str | None) -> PerProcess[Spending]:
         if self._ledger is None or (pin is None and migration_id is None):

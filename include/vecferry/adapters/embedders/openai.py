@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vecferry.adapters.embedders.api import Answer
 from vecferry.adapters.embedders.credentials import Credential
 from vecferry.adapters.embedders.per_process import PerProcess
+from vecferry.adapters.embedders.rate_headers import rate_headers
 from vecferry.adapters.embedders.translating import Failure, Place, no_answer, refused_by, retry_after_s
 from vecferry.adapters.embedders.transport import answered, timeout_within, transport_failure
 from vecferry.domain.catalogue import ModelCard
@@ -33,13 +34,13 @@ class OpenAIApi:
         options: dict[str, Any] = {"dimensions": self._card.dimensions} if self._card.sends_dimensions else {}
 
         def ask() -> Answer:
-            response = self._client().embeddings.create(
+            response = self._client().embeddings.with_raw_response.create(
                 model=self._card.model,
                 input=[prefix + text for text in texts],
                 timeout=timeout_of(timeout_s),
                 **options,
             )
-            return _answer(response)
+            return _answer(response.parse(), response.headers)
 
         return answered(ask, translated, self._place)
 
@@ -56,11 +57,12 @@ def timeout_of(timeout_s: float) -> Any:
     return timeout_within(timeout_s, httpx2)
 
 
-def _answer(response: Any) -> Answer:
+def _answer(response: Any, headers: Any) -> Answer:
     # The specification allows any order; the index says which is which.
     data = sorted(response.data, key=lambda item: item.index)
     usage = getattr(response, "usage", None)
-    return Answer([item.embedding for item in data], getattr(usage, "total_tokens", None))
+    rate = rate_headers({name.lower(): value for name, value in headers.items()})
+    return Answer([item.embedding for item in data], getattr(usage, "total_tokens", None), rate)
 
 
 def translated(error: Exception, place: Place) -> Exception:

@@ -1,12 +1,16 @@
-"""Requests, tokens and inputs a minute, by key and model, as token buckets that fill continuously."""
+"""Requests, tokens and inputs a minute, by key and model: as token buckets that fill continuously, or by sliding minutes.
+
+The headers are OpenAI's: limit, remaining and the time until all is there again (``6m0s``, ``1.2s``, ``120ms``).
+"""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from vecferry.sandbox.provider.refusal import Refusal, rate_limited
 from vecferry.sandbox.provider.request import EmbedRequest
@@ -16,7 +20,8 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True)
 class Limit:
-    """``None`` is no limit. ``burst_s``: so many seconds' worth may be used at once, after which the rate holds."""
+    """``None`` is no limit. ``burst_s``: so many seconds' worth may be used at once, after which the rate holds; 0: no bucket,
+    but no more than the limit in any 60 s."""
 
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
@@ -25,7 +30,8 @@ class Limit:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and not (isinstance(value, int | float) and value > 0):
+            least = 0 if name == "burst_s" else 1e-9
+            if value is not None and not (isinstance(value, int | float) and value >= least):
                 raise Refusal(400, f"`{name}` must be a number above 0, not {value!r}.", param=name)
 
 
@@ -51,13 +57,52 @@ class Bucket:
     def reset_s(self) -> float:
         return (self.capacity - self.level) * MINUTE_S / self.per_minute
 
+    def take(self, amount: float) -> None:
+        self.level -= amount
+
+
+@dataclass
+class SlidingMinute:
+    """No more than ``per_minute`` in any 60 s, whenever they begin."""
+
+    per_minute: float
+    now_s: float
+    taken: deque[tuple[float, float]] = field(default_factory=deque)
+
+    @property
+    def capacity(self) -> float:
+        return self.per_minute
+
+    @property
+    def level(self) -> float:
+        return self.per_minute - sum(amount for _, amount in self.taken)
+
+    def fill(self, now_s: float) -> None:
+        self.now_s = now_s
+        while self.taken and self.taken[0][0] <= now_s - MINUTE_S:
+            self.taken.popleft()
+
+    def wait_s(self, amount: float) -> float:
+        level, wait_s = self.level, 0.0
+        for at_s, gone in self.taken:
+            if level >= amount:
+                break
+            level, wait_s = level + gone, at_s + MINUTE_S - self.now_s
+        return wait_s
+
+    def reset_s(self) -> float:
+        return self.taken[-1][0] + MINUTE_S - self.now_s if self.taken else 0.0
+
+    def take(self, amount: float) -> None:
+        self.taken.append((self.now_s, amount))
+
 
 class Limits:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._limits: dict[str | None, Limit] = {}
-        self._buckets: dict[tuple[str, str, str], Bucket] = {}
+        self._buckets: dict[tuple[str, str, str], Bucket | SlidingMinute] = {}
 
     def set(self, model: str | None, limit: Limit) -> None:
         """For one model, or with ``None`` for every model that has none of its own. Buckets start full."""
@@ -89,10 +134,10 @@ class Limits:
             if longest and short[longest] > 0:
                 raise rate_limited(f"{buckets[longest].per_minute:g} {longest} per minute", short[longest])
             for name, bucket in buckets.items():
-                bucket.level -= wanted[name]
+                bucket.take(wanted[name])
             return _headers(buckets)
 
-    def _of(self, request: EmbedRequest) -> dict[str, Bucket]:
+    def _of(self, request: EmbedRequest) -> dict[str, Bucket | SlidingMinute]:
         limit = self._limits.get(request.model) or self._limits.get(None)
         rates = {
             "requests": limit and limit.requests_per_minute,
@@ -100,23 +145,38 @@ class Limits:
             "inputs": limit and limit.inputs_per_minute,
         }
         now_s = self._clock()
-        found = {}
+        found: dict[str, Bucket | SlidingMinute] = {}
         for name, per_minute in rates.items():
             if per_minute and limit:
                 at = (request.key, request.model, name)
                 if at not in self._buckets:
-                    fresh = Bucket(per_minute, limit.burst_s, 0, now_s)
-                    fresh.level = fresh.capacity
-                    self._buckets[at] = fresh
+                    self._buckets[at] = _fresh(per_minute, limit.burst_s, now_s)
                 self._buckets[at].fill(now_s)
                 found[name] = self._buckets[at]
         return found
 
 
-def _headers(buckets: dict[str, Bucket]) -> dict[str, str]:
+def _fresh(per_minute: float, burst_s: float, now_s: float) -> Bucket | SlidingMinute:
+    if not burst_s:
+        return SlidingMinute(per_minute, now_s)
+    bucket = Bucket(per_minute, burst_s, 0, now_s)
+    bucket.level = bucket.capacity
+    return bucket
+
+
+def _headers(buckets: dict[str, Bucket | SlidingMinute]) -> dict[str, str]:
     headers = {}
     for name, bucket in buckets.items():
         headers[f"x-ratelimit-limit-{name}"] = f"{bucket.per_minute:.0f}"
         headers[f"x-ratelimit-remaining-{name}"] = f"{math.floor(bucket.level)}"
-        headers[f"x-ratelimit-reset-{name}"] = f"{bucket.reset_s():.3f}s"
+        headers[f"x-ratelimit-reset-{name}"] = _duration(bucket.reset_s())
     return headers
+
+
+def _duration(seconds: float) -> str:
+    """As OpenAI writes it."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(seconds, 60)
+    said = f"{rest:.3f}".rstrip("0").rstrip(".")
+    return f"{minutes:.0f}m{said}s" if minutes else f"{said}s"
