@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from vecferry.adapters.embedders import embedder
 from vecferry.adapters.ledger import routing_rules
+from vecferry.adapters.memory import embedder as memory_embedder
 from vecferry.adapters.memory.ledger_freeze import MemoryFreeze
 from vecferry.adapters.memory.ledger_journal import MemoryJournal
 from vecferry.adapters.memory.ledger_migrations import MemoryMigrations
@@ -334,3 +336,9 @@ def nothing_stops_an_expired_router(patch: pytest.MonkeyPatch) -> None:
 def nobody_undoes_a_freeze(patch: pytest.MonkeyPatch) -> None:
     """Retire, step 4. The time that the hold takes passes by hand, since the clock of the fakes stands still."""
     patch.setattr(DualWriter, "_undo_freeze", lambda self, snapshot: self._clock.advance(1.0))
+
+
+def answers_are_not_held_against_the_fingerprint(patch: pytest.MonkeyPatch) -> None:
+    """Between two gates: the witness is asked and its vector not looked at."""
+    for where in (memory_embedder, embedder):
+        patch.setattr(where, "confirmed", lambda witness, vectors, **named: tuple(vectors[:-1]))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import mutants, test_copiers, test_retire, test_routers, test_writers
+from tests.faults import mutants, test_changed_model, test_copiers, test_retire, test_routers, test_writers
 from tests.faults.fault_world import Broken, FaultWorld
 from tests.faults.ledgers import LedgerKind
 from tests.faults.sql_mutants import HELD_BY, mutant_on
@@ -68,8 +68,20 @@ IN_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
         mutants.the_flip_ignores_the_journal,
         test_retire.test_schedule_11_a_reconcile_paused_after_its_read_blocks_the_flip,
     ),
+    *(
+        (mutants.answers_are_not_held_against_the_fingerprint, schedule)
+        for schedule in (
+            test_changed_model.test_a_dual_write_that_a_changed_model_answered,
+            test_changed_model.test_a_janitor_that_a_changed_model_answered,
+            test_changed_model.test_a_live_write_that_a_changed_model_answered,
+        )
+    ),
 ]
 BEFORE_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
+    (
+        mutants.answers_are_not_held_against_the_fingerprint,
+        test_changed_model.test_a_page_of_the_backfill_that_a_changed_model_answered,
+    ),
     (
         mutants.copiers_open_no_rows,
         test_copiers.test_schedule_6_backfill_crashes_with_a_put_in_flight_and_the_application_deletes,
