@@ -16,7 +16,8 @@ Times are seconds since 1970; ``.jsonl`` is one JSON object a line.
                       plain client in the same process, which asks the authority over the same proxies
 ``phases.jsonl``      ``at, phase, mode, percent, routing_version, authority, event``: one line a routing version (``event`` is
                       ``routing: <reason>``) and one a ledger event; the one that rolled back also ``acknowledged_at``
-``stages.jsonl``      ``stage, began, ended, exit, killed``: one line a process; ``exit`` is negative for a signal
+``stages.jsonl``      ``stage, began, ended, exit, killed``: one line a process; ``exit`` is negative for a signal. Of tasks in
+                      Airflow, one line a try, as it tells it: also ``task, try, pid, state``; ``exit`` 0 or 1, ``killed`` null
 ``injections.jsonl``  ``id, fault, target, phase, began, ended, witnessed, witness``
 ``spend.json``        ``provider``: the provider's own usage (``/_usage``); ``ledger``: the spend rows
 ``embeds.jsonl``      ``at, api, model, input_type, key, status, billed, texts``: each request that reached the provider

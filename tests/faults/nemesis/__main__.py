@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pace = given.pace or usual_pace()
         with Servers(out / "servers", CACHE, given.mutant) as servers:
             for seed in seeds:
-                run_seed(plan_of(seed, given.ledger, pace), servers, out, keep=given.keep)
+                run_seed(plan_of(seed, given.ledger, pace, given.runner), servers, out, keep=given.keep)
     except VecferryError as error:
         print(f"faults: {error}", file=sys.stderr)
         return 1
@@ -78,7 +78,9 @@ def usual_pace() -> float:
 def run_seed(plan: Plan, servers: Servers, out: Path, *, keep: bool = False) -> judge.SeedOutcome:
     """One seed, judged while its collections are there."""
     began = time.monotonic()
-    print(f"seed {plan.seed}: ledger on {plan.ledger}, road {plan.road}, pace {plan.pace:g}", flush=True)
+    print(
+        f"seed {plan.seed}: ledger on {plan.ledger}, stages by {plan.runner}, road {plan.road}, pace {plan.pace:g}", flush=True
+    )
     for injection in plan.injections:
         print(f"  {injection}", flush=True)
 
@@ -118,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--first", type=int, metavar="N", help="go on at seed N: other seeds' folders stay, and are in the table")
     add("--seed", type=int, help="this one alone, with the same faults as in any other run")
     add("--ledger", choices=["postgresql", "sqlite"], help="for all seeds (default: by turns)")
+    runner = parser.add_mutually_exclusive_group()
+    told = "all seeds by Airflow, one for the whole run (default: every thirteenth)"
+    runner.add_argument("--airflow", dest="runner", action="store_const", const="airflow", help=told)
+    runner.add_argument(
+        "--steps", dest="runner", action="store_const", const="steps", help="none by Airflow, a process a stage"
+    )
     add("--out", type=Path, default=Path(".vecferry/faults"), help="the folder that gets a folder for each seed")
     add("--keep", action="store_true", help="leave each seed's collections in Weaviate's folder, below the output's")
     add("--pace", type=float, help="times as long as usual, for a busy machine (default: by its load)")

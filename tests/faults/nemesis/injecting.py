@@ -22,6 +22,7 @@ import psycopg
 from tests.faults.nemesis.plan import QUARANTINE_S, Injection
 from tests.faults.nemesis.records import JsonLines
 from tests.faults.nemesis.seed_world import SeedWorld
+from tests.faults.nemesis.task_process import TaskProcess
 from tests.faults.nemesis.warm import WarmProcess
 from vecferry.sandbox.models import CHAR, WORD
 from vecferry.sandbox.postgres_server import SUPERUSER
@@ -34,6 +35,8 @@ _LOCKED = "routing"
 _STRIKE_S = 3.0
 """How long a fault may try to begin, where what it aims at is away through another fault."""
 _LIFT_S = 90.0
+_TASK_S = 15.0
+"""How long Airflow may be without a task to be met."""
 _DEAD_S = 2.0
 """A lease that ran out before that was a dead router's."""
 
@@ -120,16 +123,24 @@ Strike = Callable[[SeedWorld, Injection, Hold], Outcome]
 # --- processes --------------------------------------------------------------------------------------------------------
 
 
-def _process_of(world: SeedWorld, target: str) -> WarmProcess | None:
+def _process_of(world: SeedWorld, injection: Injection) -> WarmProcess | TaskProcess | None:
+    target = injection.target
     if target == "step":
-        return world.step
+        return _working(world, injection)
     if target == "janitor":
         return world.janitor.process if world.janitor else None
     return next(app.process for app in world.apps if app.name == target)
 
 
+def _working(world: SeedWorld, injection: Injection) -> WarmProcess | TaskProcess | None:
+    """The stage's process. Airflow has times without any between two tasks: the next one then, once it has begun its work."""
+    if world.airflow is None or (world.step and world.step.is_running()):
+        return world.step
+    return world.airflow.task_at_work(for_s=injection.delay_s, within_s=_TASK_S * world.plan.pace)
+
+
 def _kill(world: SeedWorld, injection: Injection, hold: Hold) -> Outcome:
-    process = _process_of(world, injection.target)
+    process = _process_of(world, injection)
     if process is None or not process.signal(signal.SIGKILL):
         return Outcome(False, {"running": False})
     code = process.wait(20)
@@ -137,7 +148,7 @@ def _kill(world: SeedWorld, injection: Injection, hold: Hold) -> Outcome:
 
 
 def _stop(world: SeedWorld, injection: Injection, hold: Hold) -> Outcome:
-    process = _process_of(world, injection.target)
+    process = _process_of(world, injection)
     if process is None or not process.signal(signal.SIGSTOP):
         return Outcome(False, {"running": False})
     began = time.monotonic()

@@ -29,6 +29,9 @@ PHASES = (
     "retire",
     "retired",
 )
+Runner = Literal["steps", "airflow"]
+_AIRFLOW_EVERY = 13
+"""Odd, so that both ledgers have their turn: seeds 13, 26 and 39 of fifty."""
 Road = Literal["straight", "rollback", "discard"]
 ROADS: tuple[Road, ...] = ("straight", "rollback", "discard", "rollback", "straight")
 _EACH = 2
@@ -58,8 +61,8 @@ class Injection:
 
 @dataclass(frozen=True)
 class Plan:
-    """``back_from``: the percent from which a ``rollback`` road goes back. ``discard_after``: the stage after which a
-    ``discard`` road gives up, and begins anew."""
+    """``runner``: what runs the stages, a process each or Airflow. ``back_from``: the percent from which a ``rollback`` road
+    goes back. ``discard_after``: the stage after which a ``discard`` road gives up, and begins anew."""
 
     seed: int
     ledger: str
@@ -69,6 +72,7 @@ class Plan:
     injections: tuple[Injection, ...]
     pace: float = 1.0
     """How many times as long everything may take as on a machine that has time for us; no fault depends on it."""
+    runner: Runner = "steps"
 
     @property
     def quarantine_s(self) -> float:
@@ -171,7 +175,9 @@ FAULTS: Mapping[str, _Fault] = {
 }
 
 
-def plan_of(seed: int, ledger: str | None = None, pace: float = 1.0) -> Plan:
+def plan_of(seed: int, ledger: str | None = None, pace: float = 1.0, runner: Runner | None = None) -> Plan:
+    """The faults of a seed depend on its number and its ledger alone."""
+    runner = runner or ("steps" if seed % _AIRFLOW_EVERY else "airflow")
     ledger = ledger or ("postgresql" if seed % 2 else "sqlite")
     road = ROADS[seed % len(ROADS)]
     rng = random.Random(seed)
@@ -182,7 +188,7 @@ def plan_of(seed: int, ledger: str | None = None, pace: float = 1.0) -> Plan:
         for phase in empty.phases
         for number, name in enumerate(_turn(seed, phase, ledger))
     ]
-    return Plan(seed, ledger, road, back_from, discard_after, tuple(injections), pace)
+    return Plan(seed, ledger, road, back_from, discard_after, tuple(injections), pace, runner)
 
 
 def _turn(seed: int, phase: str, ledger: str) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from tests.faults.nemesis import seed_world
+from tests.faults.nemesis.airflow_driver import AirflowDriver
 from tests.faults.nemesis.driver import Driver
 from tests.faults.nemesis.injecting import Nemesis
 from tests.faults.nemesis.plan import Plan
@@ -57,7 +58,7 @@ def run(plan: Plan, servers: Servers, out: Path, say: Callable[[str], None], *, 
 def _driven(world: SeedWorld, say: Callable[[str], None]) -> str:
     """What stopped it; empty if nothing did."""
     nemesis = Nemesis(world)
-    driver = Driver(world, nemesis, say)
+    driver = _driver(world, nemesis, say)
     failure = ""
     _write_seed(world, "", 0.0, ended=False)
     try:
@@ -72,12 +73,25 @@ def _driven(world: SeedWorld, say: Callable[[str], None]) -> str:
             world.step.wait(_REST_S)
         world.servers.provider("DELETE", "/_faults")
         world.servers.wait_all_healthy()
-    failure = failure or _at_rest(world)
+    failure = failure or _at_rest(world) or _told(driver)
     _write_evidence(world, driver, nemesis)
     return failure or "; ".join(nemesis.failures)
 
 
-def _travel(world: SeedWorld, driver: Driver) -> None:
+def _driver(world: SeedWorld, nemesis: Nemesis, say: Callable[[str], None]) -> Driver | AirflowDriver:
+    return AirflowDriver(world, nemesis, say, world.airflow) if world.airflow else Driver(world, nemesis, say)
+
+
+def _told(driver: Driver | AirflowDriver) -> str:
+    """What it could not write down of what it did."""
+    try:
+        driver.end()
+    except VecferryError as error:
+        return f"at the end: {error}"
+    return ""
+
+
+def _travel(world: SeedWorld, driver: Driver | AirflowDriver) -> None:
     driver.to_the_last_percent()
     _count_before_retire(world)
     driver.retire()
@@ -150,7 +164,7 @@ def _at_rest(world: SeedWorld) -> str:
 # --- evidence ---------------------------------------------------------------------------------------------------------
 
 
-def _write_evidence(world: SeedWorld, driver: Driver, nemesis: Nemesis) -> None:
+def _write_evidence(world: SeedWorld, driver: Driver | AirflowDriver, nemesis: Nemesis) -> None:
     ledger, folder = world.ports.ledger, world.folder
     events = patiently(lambda: ledger.events(pin=world.pin, limit=100_000), awaited="the ledger")
     routings = patiently(lambda: ledger.routings(world.pin), awaited="the ledger")
@@ -198,7 +212,7 @@ def _write_seed(world: SeedWorld, failure: str, longest_stall_s: float, *, ended
             "seed": plan.seed,
             "ledger": plan.ledger,
             "commit": commit(),
-            "runner": "steps",
+            "runner": plan.runner,
             "road": plan.road,
             "pin": world.pin,
             "live": world.pin,
@@ -214,7 +228,7 @@ def _write_seed(world: SeedWorld, failure: str, longest_stall_s: float, *, ended
             "ended": ended and not failure,
             "failure": failure,
             "longest_stall_s": round(longest_stall_s, 2),
-            "tracebacks": _tracebacks(world.folder / "logs"),
+            "tracebacks": [*world.tracebacks, *_tracebacks(world.folder / "logs")],
             "exits": {one.name: one.exits for one in world.supervisor.all},
             "injections": [asdict(injection) for injection in plan.injections],
         },

@@ -13,6 +13,7 @@ from typing import Any
 import weaviate
 from openai import OpenAI
 
+from tests.faults.nemesis.airflow_part import AirflowPart
 from tests.faults.nemesis.links import GATES, KEY, Links, linked, timings
 from tests.faults.nemesis.plan import APPS, Plan
 from tests.faults.nemesis.servers import Servers
@@ -53,7 +54,11 @@ class SeedWorld:
     apps: list[Supervised] = field(default_factory=list)
     janitor: Supervised | None = None
     step: WarmProcess | None = None
-    """The stage's process that runs now, or ran last."""
+    """The operator's process that runs now, or ran last: a stage's, where none of Airflow's is."""
+    airflow: AirflowPart | None = None
+    """Serves this world, where the plan's runner is Airflow."""
+    tracebacks: list[list[str]] = field(default_factory=list)
+    """(log, text) of what a task raised unexpectedly; those in this folder's own logs are found there."""
 
     @property
     def histories(self) -> list[Path]:
@@ -153,6 +158,9 @@ def made(plan: Plan, servers: Servers, folder: Path) -> Iterator[SeedWorld]:
         stack.callback(close_ports, ports)
         supervisor = stack.enter_context(Supervisor())
         world = SeedWorld(plan, servers, folder, pin, ledger_url, links, documents, ports, supervisor)
+        if plan.runner == "airflow":
+            world.airflow = servers.airflow(links.envs["steps"])
+            stack.enter_context(world.airflow.serving(links.envs["steps"]))
         world.vecferry_done("pin", "pin", pin, "--collection", pin, "--model", WORD, "--properties", ",".join(RECIPE))
         world.vecferry_done("golden", "golden", "import", str(folder / "golden.jsonl"), "--pin", pin)
         servers.provider("DELETE", "/_usage")

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.faults.nemesis.airflow_part import AirflowPart
 from tests.faults.nemesis.mutants import mutant_environment
 from tests.faults.nemesis.proxy import Proxies
 from tests.faults.nemesis.warm import WarmForks
@@ -36,14 +38,16 @@ class Servers:
 
     def __init__(self, folder: Path, cache: Path, mutant: str = "") -> None:
         self._stack = ExitStack()
+        self._folder = folder
+        self._airflow: AirflowPart | None = None
         shutil.rmtree(folder, ignore_errors=True)
         self.corpus: BuiltCorpus = build(cache / f"corpus-{DOCUMENTS}-{QUERIES}", documents=DOCUMENTS, queries=QUERIES)
         self.weaviate = WeaviateServer(folder / "weaviate", log=folder / "weaviate.log")
         self.weaviate_turn, self.postgres_turn = threading.Lock(), threading.Lock()
         self.postgres = PostgresServer()
         self._mutant = mutant
-        self._env = {**os.environ, **mutant_environment(mutant)} if mutant else None
-        self.forks = WarmForks(folder / "forks.log", env=self._env)
+        self._mutant_env = mutant_environment(mutant) if mutant else {}
+        self.forks = WarmForks(folder / "forks.log", env={**os.environ, **self._mutant_env})
         self.proxies = Proxies()
         self.address = Address(LOOPBACK, free_ports(1)[0])
         provider = ["--port", str(self.address.port), "--corpus", str(self.corpus.corpus), "--cache", str(cache)]
@@ -68,6 +72,15 @@ class Servers:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    def airflow(self, env: Mapping[str, str]) -> AirflowPart:
+        """Started for the first seed that asks for it, by what its steps are told, and there until the run ends."""
+        if self._airflow is None:
+            self._airflow = AirflowPart(self._folder / "airflow", env, self._mutant_env)
+            self._stack.callback(self._airflow.stop)
+            self._airflow.start()
+            self._see_mutant("Airflow's scheduler", self._airflow.said())
+        return self._airflow
+
     def wait_all_healthy(self) -> None:
         """After a seed: whatever was killed or stopped serves again."""
         wait_until(self.weaviate.is_ready, awaited="Weaviate", deadline_s=90)
@@ -83,7 +96,7 @@ class Servers:
             self.postgres.start()
             for process in (self.weaviate.process, self._provider, self.forks):
                 process.wait_ready()
-            self._see_mutant(self.forks.said())
+            self._see_mutant("the process that forks", self.forks.said())
         except BaseException:
             self._stack.close()
             raise
@@ -92,10 +105,10 @@ class Servers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def _see_mutant(self, said: str) -> None:
+    def _see_mutant(self, where: str, said: str) -> None:
         """One that is not in place would look like a rule that nobody needs."""
         if self._mutant and f"mutant {self._mutant}: " not in said:
-            raise NeedsPerson(f"the mutant {self._mutant} is not in place", where="the process that forks")
+            raise NeedsPerson(f"the mutant {self._mutant} is not in place", where=where)
 
     def _provider_answers(self) -> bool:
         try:
