@@ -53,6 +53,14 @@ def test_a_pin_that_means_another_collection_gets_a_routing_version_that_says_so
     assert [(r.version, r.authority) for r in ledger.routings("Docs")] == [(1, "Docs_v1"), (2, "Docs_other")]
 
 
+def test_a_pin_whose_queries_take_another_model_gets_a_routing_version(ledger: Ledger) -> None:
+    """Routers acknowledge it, so that it is known when the last one has left the old model."""
+    ledger.save_pin(PIN, **WHO)
+    ledger.save_pin(replace(PIN, space=NEW), **WHO)
+    assert [(r.version, r.authority) for r in ledger.routings("Docs")] == [(1, "Docs_v1"), (2, "Docs_v1")]
+    assert ledger.snapshot("Docs").pin.space == NEW
+
+
 @pytest.mark.parametrize("change", [{"collection": "Docs_v3"}, {"space": NEW}])
 def test_collection_and_space_stay_while_a_migration_is_active(ledger_case: LedgerCase, change: dict[str, object]) -> None:
     ledger_case.at(Phase.DUAL_WRITING)

@@ -75,6 +75,11 @@ def _bounds(given: Mapping[str, Any]) -> dict[str, Param]:
             enum=["truncate", "skip", "fail"],
             description="`truncate`: the beginning is embedded; `skip`: the copy has no vector and says why; `fail`: stop.",
         ),
+        "inbound_references": _param(
+            given, "inbound_references", "refuse", title="References of other collections to this one", section=_BOUNDS,
+            type="string", enum=["refuse", "leave"],
+            description="`refuse`: the plan stops and lists them; `leave`: they go on pointing to the old collection.",
+        ),
         "approvals": _param(
             given, "approvals", True, title="Ask before spending and before retiring", section=_BOUNDS, type="boolean",
         ),

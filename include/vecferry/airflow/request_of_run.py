@@ -41,6 +41,7 @@ def request_of_run(context: Context) -> MigrationRequest:
         margin=params["margin"],
         chunk_concurrency=params["chunk_concurrency"],
         overlong=params.get("too_long", "truncate"),
+        inbound_references=params.get("inbound_references", "refuse"),
         sweep=params["sweep"],
         notice_id=notice,
         who=who(context),

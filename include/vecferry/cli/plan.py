@@ -44,6 +44,10 @@ def run(
         str,
         typer.Option("--too-long", metavar="POLICY", help="Texts over the model's limit: truncate, skip or fail."),
     ] = "truncate",
+    inbound_references: Annotated[
+        str,
+        typer.Option(metavar="POLICY", help="References of other collections to this one: refuse, or leave as they are."),
+    ] = "refuse",
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
     ] = None,
@@ -72,6 +76,7 @@ def run(
         margin=margin,
         overlong=_policy(too_long),
         keep_days=keep_days,
+        inbound_references=_inbound(inbound_references),
         sweep=sweep,
         who=person(who),
         why=why or "planned on the command line",
@@ -102,6 +107,16 @@ def _policy(too_long: str) -> Any:
     if too_long not in ("truncate", "skip", "fail"):
         raise BadInput(f"there is no policy {too_long!r}", where="--too-long", next_action="It is truncate, skip or fail.")
     return too_long
+
+
+def _inbound(policy: str) -> Any:
+    if policy not in ("refuse", "leave"):
+        raise BadInput(
+            f"there is no policy {policy!r}",
+            where="--inbound-references",
+            next_action="It is refuse or leave. They cannot be rewritten in place: the server fixes what a property points to.",
+        )
+    return policy
 
 
 # --- showing
@@ -159,8 +174,6 @@ def _texts(plan: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("over the limit", f"{count(plan['overlong'])} of the sample → {plan['overlong_policy']}"))
     if plan["without_text"]:
         rows.append(("without text", f"{count(plan['without_text'])} of the sample; they are kept, without a vector"))
-    if plan["shared_space"]:
-        rows.append(("space", "the two models share one: the stored vectors could be kept"))
     return rows
 
 

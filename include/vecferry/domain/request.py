@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from vecferry.domain.inbound import InboundPolicy
 from vecferry.domain.shadow import OverlongPolicy
 from vecferry.errors import BadInput
 
@@ -17,6 +18,7 @@ class MigrationRequest:
     """``collection`` is the pin's name. ``budget_usd`` caps the spend; ``deadline`` is the day by which it must be done;
     ``soak_minutes`` the least time at each percent; ``margin`` the tolerated loss in points of nDCG@10; ``notice_id`` names the
     notice that started it, ``who`` the person or DAG run. ``keep_days``: how long the old collection is kept after ``retire``.
+    ``inbound_references``: whether references of other collections to the live one stop the plan.
     ``sweep``: some applications write the live collection natively, not through the Router; scanning finds their changes.
     """
 
@@ -32,6 +34,7 @@ class MigrationRequest:
     overlong: OverlongPolicy = "truncate"
     keep_days: float | None = None
     sweep: bool = False
+    inbound_references: InboundPolicy = "refuse"
     notice_id: str | None = None
     who: str = ""
     why: str = ""

@@ -10,7 +10,7 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.schema import vector_names
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
-from vecferry.steps import fingerprint
+from vecferry.steps import fingerprint, shared_space
 from vecferry.steps.reembedding import VectorOf, reembed
 from vecferry.steps.sampling import count_all, spread_keys
 
@@ -28,13 +28,12 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     pin = replace(pin, collection=str(schema["class"]), alias=alias, vector_name=_vector_of(pin, schema))
     _refuse_unknown_properties(pin, schema)
     embedder = ports.embedders.of(pin.space, pin=pin, witnessed=False)
-    sample = reembed(
-        ports.store,
-        VectorOf(pin.collection, pin.vector_name, pin.recipe),
-        embedder,
-        spread_keys(ports.store, pin.collection, _SAMPLE),
-    )
-    if sample.foreign and not unverified:
+    what = VectorOf(pin.collection, pin.vector_name, pin.recipe)
+    sample = reembed(ports.store, what, embedder, spread_keys(ports.store, pin.collection, _SAMPLE))
+    shared = _in_a_shared_space(ports, pin)
+    if shared and not unverified:
+        shared_space.refuse_unless_proven(ports, what, embedder)
+    if sample.foreign and not unverified and not shared:
         raise BadInput(
             f"the stored vectors are not {pin.space.id} of {', '.join(pin.recipe.properties)}: "
             f"cosine {sample.worst:.3f} at worst over {sample.compared} objects",
@@ -54,6 +53,14 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
         "verified_on": sample.compared,
         "worst_cosine": sample.worst if sample.compared else None,
     }
+
+
+def _in_a_shared_space(ports: Ports, pin: Pin) -> bool:
+    """The pin moves to another model of the family that made the stored vectors: theirs are near, and not equal."""
+    before = next((known for known in ports.ledger.pins() if known.name == pin.name), None)
+    if before is None or before.space == pin.space:
+        return False
+    return before.collection == pin.collection and before.space.same_as(pin.space)
 
 
 def _alias_of(ports: Ports, collection: str) -> str | None:

@@ -20,9 +20,11 @@ from vecferry.domain.sampled_texts import tokens_to_pay
 from vecferry.domain.sampled_texts import warnings as text_warnings
 from vecferry.domain.schema import refusals
 from vecferry.domain.shadow import ShadowSpec
+from vecferry.domain.shared_space import by_space
 from vecferry.domain.sweeping import plan_warning, planned_staleness_s
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
+from vecferry.steps import inbound_references, shared_space
 from vecferry.steps.asking import golden_of
 from vecferry.steps.fingerprint import take
 from vecferry.steps.model_end import percents_past_the_end
@@ -44,6 +46,7 @@ def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
     arrived = _arrived(ports, pin, card)
     if arrived is not None:
         return {"migration_id": arrived.id, **arrived.plan}
+    shared_space.refuse_to_migrate(pin, card)
     plan = look(ports, pin, card, request)
     migration = _migration(ports, pin, card, request, plan)
     started = ports.ledger.start_migration(migration, who=request.who or "vecferry", why=request.why or "planned")
@@ -66,7 +69,8 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
         raise BadInput(
             "the collection is empty: there is nothing to migrate", where=pin.collection, next_action="Fill it first."
         )
-    problems = [*refusals(schema), *_space_problems(ports, pin, card)]
+    inbound = inbound_references.look(ports, pin.collection)
+    problems = [*refusals(schema), *_space_problems(ports, pin, card), *inbound.problems(request.inbound_references)]
     if problems:
         raise BadInput("; ".join(problems), where=pin.collection, next_action="Solve these, then plan again.")
     embedder = ports.embedders.of(card.space, pin=pin)
@@ -78,10 +82,12 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     counted = tokens_to_pay(texts, card.max_tokens, request.overlong)
     figures = _estimate(ports, pin, card, request, objects, sample, counted)
     about_texts = text_figures(texts, objects, card.max_tokens, request.overlong)
+    said = [*shared_space.warnings(pin, card), *text_warnings(about_texts, len(texts)), *inbound.warnings(pin.alias)]
     return (
         figures.as_dict()
-        | _judging(ports, request, figures, [*text_warnings(about_texts, len(texts)), *_ending(ports, pin, request, figures)])
+        | _judging(ports, request, figures, [*said, *_ending(ports, pin, request, figures)])
         | about_texts
+        | inbound.as_row()
         | {
             "pin": pin.name,
             "collection": pin.collection,
@@ -147,7 +153,7 @@ def _space_problems(ports: Ports, pin: Pin, card: ModelCard) -> list[str]:
     problems = []
     if card.space == pin.space:
         problems.append(f"the collection is in {card.space.id} already")
-    found = _models_in(ports, pin)
+    found = by_space(_models_in(ports, pin), ports.catalogue)
     if len(found) > 1:
         counts = ", ".join(f"{model}: {count:,}" for model, count in sorted(found.items()))
         problems.append(f"live holds {len(found)} spaces ({counts}); search is mixing them already")

@@ -50,7 +50,7 @@ def _replace(connection: Connection, pin: Pin, why: str) -> None:
     if active is not None and (before.collection, before.space) != (pin.collection, pin.space):
         raise refusals.pin_in_migration(pin, active.id)
     write_pin(connection, pin)
-    if routing.authority != pin.collection:
+    if (routing.authority, before.space) != (pin.collection, pin.space):
         at = clock_of(connection)
         stored_routing.replace_by(connection, routing_rules.repinned(routing, pin, why=why, at=at))
 

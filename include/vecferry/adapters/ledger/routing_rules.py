@@ -71,7 +71,7 @@ def successor(current: Routing, migration: Migration, mode: Mode, percent: int, 
 
 
 def repinned(current: Routing, pin: Pin, *, why: str, at: datetime) -> Routing:
-    """The pin now means another collection, and no migration is active."""
+    """The pin now means another collection, or another model of the same space; no migration is active."""
     return replace(
         current, version=current.version + 1, authority=pin.collection, migration_id=None, reason=why, published_at=at
     )

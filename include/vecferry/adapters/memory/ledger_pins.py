@@ -26,13 +26,13 @@ class MemoryPins:
             if moves and active is not None:
                 raise refusals.pin_in_migration(pin, active.id)
             tables.pins[pin.name] = pin
-            self._route(pin, why)
+            self._route(pin, why, moves=moves)
             tables.events.append(history.pin_saved(pin, at=now, who=who, why=why))
 
-    def _route(self, pin: Pin, why: str) -> None:
-        """A new pin gets version 1; one that means another collection now gets the next."""
+    def _route(self, pin: Pin, why: str, *, moves: bool) -> None:
+        """A new pin gets version 1; one that means another collection or another model now gets the next."""
         now, versions = self._tables.clock.now(), self._tables.routings.setdefault(pin.name, [])
         if not versions:
             versions.append(routing_rules.first_routing(pin, now))
-        elif versions[-1].authority != pin.collection:
+        elif moves or versions[-1].authority != pin.collection:
             versions.append(routing_rules.repinned(versions[-1], pin, why=why, at=now))

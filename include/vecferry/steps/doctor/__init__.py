@@ -9,7 +9,7 @@ from vecferry.domain.pins import Pin
 from vecferry.errors import VecferryError
 from vecferry.ports import Ports
 from vecferry.steps.doctor import collection as of_collection
-from vecferry.steps.doctor import left_behind, left_out, workers
+from vecferry.steps.doctor import inbound, left_behind, left_out, workers
 from vecferry.steps.doctor.finding import Finding, Look, Tell
 from vecferry.steps.doctor.vectors import looks_at_bare, looks_at_pinned
 
@@ -23,6 +23,7 @@ def look_over(ports: Ports, pin: Pin, tell: Tell = lambda _: None, *, sample: in
     """
     looks = [
         *of_collection.looks(ports, pin.collection, pin),
+        *inbound.looks(ports, pin.collection),
         *looks_at_pinned(ports, pin, sample, tell),
         *left_out.looks(ports, pin),
         *workers.looks(ports, pin),

@@ -7,6 +7,7 @@ from collections import Counter
 from vecferry.domain.objects import STAMP_MODEL, STAMPS
 from vecferry.domain.pins import Pin
 from vecferry.domain.schema import refusals, server_side_model, stamp_properties
+from vecferry.domain.shared_space import by_space
 from vecferry.ports import Ports
 from vecferry.steps.doctor.finding import Finding, Look, ok, problem
 from vecferry.steps.sampling import count_all, tenants_of
@@ -64,7 +65,8 @@ def _spaces(ports: Ports, collection: str, pin: Pin | None) -> Finding:
         found.update(ports.store.stamp_counts(collection, STAMP_MODEL, tenant=tenant))
     bare = count_all(ports.store, collection) - sum(found.values())
     counts = ", ".join(f"{model}: {count:,}" for model, count in sorted(found.items()))
-    if len(found) > 1 or (pin is not None and set(found) - {pin.space.id}):
+    expected = {pin.space.id: found[pin.space.id]} if pin is not None and found else {}
+    if len(by_space({**found, **expected}, ports.catalogue)) > 1:
         return problem(f"stamped {counts}", "Search is mixing spaces; embed the odd ones again with the pin's model.")
     if bare > 0 and pin is not None and pin.stamped:
         return problem(f"stamped {counts}; {bare:,} without a stamp", "Something writes around the Router.")

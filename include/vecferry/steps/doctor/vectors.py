@@ -11,7 +11,7 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.schema import vector_names
 from vecferry.ports import Embedder, Ports
-from vecferry.steps import fingerprint
+from vecferry.steps import fingerprint, shared_space
 from vecferry.steps.doctor.finding import Finding, Look, Tell, ok, problem, unknown
 from vecferry.steps.reembedding import Key, Reembedded, VectorOf, reembed
 from vecferry.steps.sampling import every_key, spread_keys
@@ -115,6 +115,10 @@ def _reembedded(
     apart = [] if keys is None else sorted(set(suspects) - set(keys), key=lambda key: (key[0] or "", key[1]))
     others = reembed(ports.store, what, embedder, apart)
     both = drawn + others
+    if both.foreign and embedder.card.family and (shared := shared_space.prove(ports, what, embedder)).proven:
+        return ok(
+            f"{len(both.foreign):,} of {both.compared:,} are of another model of family {embedder.card.family}: {shared.told}"
+        )
     if both.foreign:
         cure = f"They are of another model, recipe or text: {both.told()}"
         return problem(_share(drawn, others), cure, tuple(one.uuid for one in both.foreign))
