@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -254,6 +258,47 @@ def test_the_checker_sees_what_is_broken_on_purpose_in_a_real_collection(world: 
     found = world.inspect(migration_id, both=True)
     assert (found["lost"], found["parity"]) == (2, 2)
     assert first in found["examples"]["mixed"]
+
+
+def test_one_vector_in_a_hundred_of_another_model_is_found_counted_and_named(world: World) -> None:
+    """Put in by hand under the right stamps, of the right length: nothing but embedding again tells them apart."""
+    _pinned(world)
+    migration_id = _planned(world)
+    for stage in ROAD[:3]:
+        _stage(world, stage, migration_id)
+    odd = {row["uuid"] for row in world.documents.rows[:4]}
+    assert len(odd) == len(world.documents.rows) // 100
+    shadow = world.ports.ledger.migration(migration_id).spec.shadow
+    with weaviate.connect_to_local(
+        host="127.0.0.1", port=world.weaviate.http_port, grpc_port=world.weaviate.grpc_port
+    ) as client:
+        live, copy = client.collections.use(LIVE), client.collections.use(shadow)
+        for key in odd:
+            of_old, of_new = (
+                side.query.fetch_object_by_id(key, include_vector=True).vector["default"] for side in (live, copy)
+            )
+            live.data.update(uuid=key, properties={}, vector=of_new)
+            copy.data.update(uuid=key, properties={}, vector=of_old)
+    code, said = _command(world, "verify", LIVE, "--sample", "all", "--json")
+    evidence = said["evidence"]
+    assert (code, evidence["kinds"], evidence["foreign"]) == (1, {"foreign vector": 4}, 4)
+    assert {example.partition(":")[0] for example in evidence["examples"]} == odd
+    code, said = _command(world, "doctor", LIVE, "--sample", "all", "--fail-on", "vectors", "--json")
+    (vectors,) = [finding for finding in said["findings"] if finding["looked_at"] == "vectors"]
+    assert code == 1
+    assert "4 of 400" in vectors["what"]
+    assert all(key in str(vectors) for key in odd)
+
+
+def _command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """``vecferry …`` as a process: exit code, and what it said on standard output."""
+    given = {name: str(value) for name, value in world.settings.items() if name != "gates"}
+    env = os.environ | {f"VECFERRY_{name.upper()}": value for name, value in given.items()}
+    ended = subprocess.run(
+        [sys.executable, "-m", "vecferry.cli", *arguments], env=env, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout, ended.stderr
+    return ended.returncode, json.loads(ended.stdout)
 
 
 def test_a_model_that_is_clearly_worse_stops_at_the_golden_set(world: World) -> None:
