@@ -1,0 +1,53 @@
+"""A copier steps aside while users, or the store, suffer from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from vecferry.domain.lifecycle import Migration
+from vecferry.domain.routing import Arm
+from vecferry.domain.throttle import Histogram, first_pace, next_pace
+from vecferry.ports import Ports
+
+LOOK_EVERY_S = 2.0
+LIMIT_OPTION = "max_live_p99_ms"
+"""The migration's option; without it, half as much again as before the copy."""
+
+
+class Throttle:
+    """For one worker; ``wait`` before each page. Not thread-safe."""
+
+    def __init__(self, ports: Ports, migration: Migration) -> None:
+        self._ports = ports
+        self._pin = migration.pin
+        limit_ms = migration.options.get(LIMIT_OPTION)
+        self._pace = first_pace(self._counted(), None if limit_ms is None else float(limit_ms))
+        self._looked_at_s = ports.clock.monotonic()
+
+    def wait(self) -> float:
+        """Sleeps as long as it should; the seconds."""
+        if self._ports.clock.monotonic() - self._looked_at_s >= LOOK_EVERY_S:
+            self._look()
+        if self._pace.pause_s > 0:
+            self._ports.clock.sleep(self._pace.pause_s)
+        return self._pace.pause_s
+
+    @property
+    def why(self) -> str:
+        return self._pace.why
+
+    def _look(self) -> None:
+        self._pace = next_pace(self._pace, self._counted(), self._store_s())
+        self._looked_at_s = self._ports.clock.monotonic()
+
+    def _counted(self) -> Histogram:
+        """By the routers, of the queries that live was asked, under all versions."""
+        counts: Counter[int] = Counter()
+        for seen in self._ports.ledger.observations(self._pin):
+            if seen.arm is Arm.LIVE:
+                counts.update(seen.latency)
+        return counts
+
+    def _store_s(self) -> float | None:
+        began_s = self._ports.clock.monotonic()
+        return self._ports.clock.monotonic() - began_s if self._ports.store.alive() else None
