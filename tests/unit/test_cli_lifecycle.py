@@ -1,5 +1,7 @@
 """A whole migration by hand, and what each verb says on the way."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.support.cli_world import World, document, golden_lines
@@ -47,7 +49,12 @@ def test_from_plan_to_retire_with_a_rollback_on_the_way(started):
     started.stepped("cut_over_5")
     for stage in ("cut_over_25", "cut_over_100"):
         advance(started, stage)
-    started.stepped("retire")
+    retired = started.run("step", "retire", "Docs")
+    kept_until = started.clock.now() + timedelta(days=14)
+    assert f"next: vecferry drop-old Docs, from {kept_until:%Y-%m-%d %H:%M} UTC on" in retired.out
+    assert f"{kept_until:%Y-%m-%d %H:%M:%S} UTC" in retired.out
+    assert kept_until.isoformat() not in retired.out
+    assert started.done("step", "retire", "Docs")["next"] == f"vecferry drop-old Docs, from {kept_until:%Y-%m-%d %H:%M} UTC on"
     assert started.ledger.pin("Docs").collection == started.migration.spec.shadow
     said = " ".join(started.run("status", "Docs").out.split())
     assert "old collection Docs, kept read-only until" in said
@@ -221,6 +228,21 @@ def test_discard_drops_the_shadow_and_can_be_run_again(started):
     assert started.done("discard", "Docs", "--why", "again")["phase"] == "discarded"
     assert started.done("status", "Docs")["next"] == "vecferry plan Docs --to MODEL"
     assert "no migration is under way" in started.run("pause", "Docs").err
+
+
+def test_step_retire_waits_for_a_row_before_it_freezes_and_works_it_off_meanwhile(started):
+    """Nobody else does: no router runs."""
+    started.proven_up_to(Phase.SERVING)
+    for stage in ("cut_over_5", "cut_over_25", "cut_over_100"):
+        started.ask()
+        started.stepped(stage) if stage == "cut_over_5" else advance(started, stage)
+    key = started.store.keys("Docs", after="", until="f" * 36, limit=1)
+    started.ledger.open_rows(started.migration.id, key, tenant=None, owner="a crashed one", kind=RowKind.WRITE)
+    started.clock.advance(5.0)
+    retired = started.run("step", "retire", "Docs")
+    assert retired.code == 0, retired.err
+    assert "retire: waiting for 1 journal rows (0 of copiers), the oldest 5 s old" in " ".join(retired.err.split())
+    assert [routing.mode.value for routing in started.ledger.routings("Docs")].count("freeze") == 1
 
 
 def test_a_discard_after_which_live_is_not_as_it_was_says_so_and_exits_1(started):

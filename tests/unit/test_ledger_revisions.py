@@ -5,14 +5,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from vecferry.adapters.ledger import schema_version
 from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.database_url import parsed
 from vecferry.adapters.ledger.engine import make_engine
@@ -51,6 +57,40 @@ def test_the_head_that_the_code_names_is_the_newest_revision() -> None:
     config = Config()
     config.set_main_option("script_location", str(SHIPPED.folder))
     assert ScriptDirectory.from_config(config).get_heads() == [SHIPPED.head]
+
+
+def _most_at_once(monkeypatch: pytest.MonkeyPatch, *, waits_s: float) -> int:
+    """How many of two threads' upgrades run at the same time; each waits so long for the other."""
+    both, met = threading.Barrier(2), list[int]()
+
+    def upgrade_of(*given: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(waits_s)
+            met.append(1)
+
+    monkeypatch.setattr(command, "upgrade", upgrade_of)
+    connection: Any = None
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: schema_version._run(connection, SHIPPED), range(2)))
+    return max(1, len(met))
+
+
+def test_one_thread_at_a_time_has_alembics_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _most_at_once(monkeypatch, waits_s=0.3) == 1
+
+
+def test_without_the_lock_two_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_version, "_ONE_UPGRADE", nullcontext())
+    assert _most_at_once(monkeypatch, waits_s=20.0) == 2
+
+
+def test_two_threads_make_two_ledgers(tmp_path: Path) -> None:
+    urls = [_url(tmp_path / f"{name}.db") for name in ("one", "two")]
+    with ThreadPoolExecutor(2) as pool:
+        for made in pool.map(open_ledger, urls):
+            made.close()
+    for url in urls:
+        _assert_same_tables(url)
 
 
 def test_the_revisions_make_the_tables_that_the_code_works_with(tmp_path: Path) -> None:

@@ -206,6 +206,26 @@ def test_enable_dual_write_waits_for_a_router_that_has_not_acknowledged(world):
     assert "1 routers to acknowledge routing version 2" in ready.waiting_for
 
 
+def test_a_dismissal_is_suggested_only_of_a_router_that_has_been_silent(world):
+    """It registered with the long lease of idle times: a router that lives acknowledges within a poll."""
+    migration_id = plan(world)
+    run(world, "create_shadow", migration_id)
+    silent = world.router(driven=False)
+    world.clock.advance(600.0)  # nothing had to be said
+    stage_runner.act("enable_dual_write", world.ports, migration_id)
+
+    def waiting_for() -> str:
+        return stage_runner.ready("enable_dual_write", world.ports, migration_id).waiting_for
+
+    assert "dismiss" not in waiting_for()
+    world.clock.advance(9.0)
+    assert "dismiss" not in waiting_for()
+    world.clock.advance(1.0)
+    assert f"vecferry routers Docs --dismiss {silent._membership.router_id} --why …" in waiting_for()
+    world.clock.advance(3600.0 - 610.0 - 60.0)
+    assert "dismiss" not in waiting_for(), "its lease is over in a minute, by itself"
+
+
 def test_nothing_is_copied_while_a_router_may_still_write_to_live_alone(world):
     """Its sensor can be interrupted, or marked successful by hand."""
     migration_id = plan(world)

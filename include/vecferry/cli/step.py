@@ -12,7 +12,7 @@ from vecferry.cli import tables, watched_acts
 from vecferry.cli.answering import answer
 from vecferry.cli.connecting import ports_of
 from vecferry.cli.failing import exit_code, on_interrupt
-from vecferry.cli.figures import duration
+from vecferry.cli.figures import duration, moment
 from vecferry.cli.finding import active_or_newest
 from vecferry.cli.janitor import janitor_of
 from vecferry.cli.options import AsJson, PinName, Who, Why
@@ -59,6 +59,8 @@ def run(
     with ports_of(ctx) as ports:
         subject = _subject(ports, stage, pin, to, person(who), why)
         with on_interrupt(f"{stage} stopped; what was confirmed is kept"):
+            if stage == "retire":
+                _wait_to_freeze(ports, subject, pin, timeout)
             done = watched_acts.act(stage, ports, subject)
             waited_s = _wait(ports, stage, subject, pin, timeout)
             with waiting(f"checking {stage}"):
@@ -102,6 +104,22 @@ def _subject(ports: Ports, stage: str, pin: str, to: str, who: str, why: str) ->
     return MigrationRequest(pin, target, who=who, why=why or "vecferry step")
 
 
+def _wait_to_freeze(ports: Ports, subject: Subject, pin: str, timeout_s: float) -> None:
+    """While no write is held; an attempt that fails for it is somebody's to repeat."""
+    from vecferry.steps import retire
+
+    assert isinstance(subject, str), "retire is about a migration"
+    wait_for(
+        ports,
+        lambda: retire.may_freeze(ports, subject),
+        title="retire",
+        where=pin,
+        timeout_s=timeout_s,
+        next_action=f"Nothing was done. Run it again: vecferry step retire {pin}",
+        meanwhile=janitor_of(ports, pin).run_once,
+    )
+
+
 def _wait(ports: Ports, stage: str, subject: Subject, pin: str, timeout_s: float) -> float:
     """Working off the journal meanwhile, as Airflow's sensors do: there may be no router to do it."""
     from vecferry.steps import stage_runner, sweep
@@ -137,7 +155,7 @@ def _next(ports: Ports, stage: str, pin: str, verdict: Verdict) -> str:
     if verdict.passes:
         active = ports.ledger.active_migration(pin)
         if active is None:
-            return "" if stage == "retire" else f"vecferry plan {pin} --to MODEL --start"
+            return _after_retire(ports, pin) if stage == "retire" else f"vecferry plan {pin} --to MODEL --start"
         return next_action(ports, active, pin)
     if stage == "check_deprecation":
         return f"vecferry notices; vecferry models; or plan all the same: vecferry plan {pin} --to MODEL"
@@ -146,6 +164,12 @@ def _next(ports: Ports, stage: str, pin: str, verdict: Verdict) -> str:
         return f"vecferry rollback {pin} --why …; or, as a named person, {accept}"
     first = "mend it" if verdict.outcome is Outcome.FAIL else "give it more to judge by"
     return f"{first} and run vecferry step {stage} {pin} again; or, as a named person, {accept}"
+
+
+def _after_retire(ports: Ports, pin: str) -> str:
+    from vecferry.steps import old_collection
+
+    return old_collection.next_step(ports, active_or_newest(ports, pin))
 
 
 def _show(console: Console, document: dict[str, Any], verdict: Verdict) -> None:
@@ -158,12 +182,14 @@ def _show(console: Console, document: dict[str, Any], verdict: Verdict) -> None:
 
 def _did(done: dict[str, Any]) -> list[tuple[str, str]]:
     """The act's summary where it is small; a plan has its own verb to show it."""
-    plain = {name: value for name, value in done.items() if isinstance(value, str | int | float) and value != ""}
-    rows = [(name.replace("_", " "), _plain(value)) for name, value in plain.items()]
+    plain = {n: value for n, value in done.items() if isinstance(value, str | int | float) and value != "" and n != "next"}
+    rows = [(name.replace("_", " "), _plain(name, value)) for name, value in plain.items()]
     return rows if len(rows) <= 8 else [row for row in rows if row[0] in ("migration id", "objects", "to space")]
 
 
-def _plain(value: str | int | float) -> str:
+def _plain(name: str, value: str | int | float) -> str:
+    if name == "kept_until":
+        return f"{moment(str(value))} UTC"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -38,8 +38,9 @@ Says = dict[str, tuple[bool | None, str | None]]
 
 def _openai_models(credential: Credential, place: Place, timeout_s: float) -> Says:
     def ask() -> Says:
-        listed = openai.connect(credential).models.list(timeout=openai.timeout_of(timeout_s))
-        dates = {model.id: getattr(model, "shutdown_date", None) for model in listed}
+        with openai.connect(credential) as client:
+            listed = client.models.list(timeout=openai.timeout_of(timeout_s))
+            dates = {model.id: getattr(model, "shutdown_date", None) for model in listed}
         return {name: (True if date else None, date) for name, date in dates.items()}
 
     return _asked(ask, lambda error: openai.translated(error, place), place)
@@ -47,14 +48,16 @@ def _openai_models(credential: Credential, place: Place, timeout_s: float) -> Sa
 
 def _cohere_models(credential: Credential, place: Place, timeout_s: float) -> Says:
     def ask() -> Says:
-        client, page = cohere.connect(credential), None
+        page: str | None = None
         found: Says = {}
-        while True:
-            answer = client.models.list(page_size=1000, page_token=page, request_options=cohere.request_options(timeout_s))
-            found |= {model.name or "": (model.is_deprecated, None) for model in answer.models}
-            page = answer.next_page_token
-            if not page:
-                return found
+        options = cohere.request_options(timeout_s)
+        with cohere.connect(credential) as client:
+            while True:
+                answer = client.models.list(page_size=1000, page_token=page, request_options=options)
+                found |= {model.name or "": (model.is_deprecated, None) for model in answer.models}
+                page = answer.next_page_token
+                if not page:
+                    return found
 
     return _asked(ask, lambda error: cohere.translated(error, place), place)
 

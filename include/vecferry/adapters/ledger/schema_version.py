@@ -3,6 +3,7 @@ says that it no longer works with this code (expand first, contract a release la
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,9 @@ SHIPPED = Revisions(Path(__file__).parent / "migrations", head="0005")
 
 VERSION_TABLE = "vecferry_ledger_version"
 """Not Alembic's default name: Airflow's own database has that one."""
+
+_ONE_UPGRADE = threading.Lock()
+"""Alembic keeps the upgrade that runs in a variable of its module: two threads, though of two ledgers, would share it."""
 
 _LOCK = 0x7665636665727279  # "vecferry", for pg_advisory_xact_lock
 
@@ -143,7 +147,8 @@ def _run(connection: Connection, revisions: Revisions) -> None:
 
     config = _config(revisions)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _ONE_UPGRADE:
+        command.upgrade(config, "head")
 
 
 def _config(revisions: Revisions) -> Config:
