@@ -78,7 +78,7 @@ class Servers:
             self._airflow = AirflowPart(self._folder / "airflow", env, self._mutant_env)
             self._stack.callback(self._airflow.stop)
             self._airflow.start()
-            self._see_mutant("Airflow's scheduler", self._airflow.said())
+            see_mutant(self._mutant, "Airflow's scheduler", self._airflow.said())
         return self._airflow
 
     def wait_all_healthy(self) -> None:
@@ -96,7 +96,7 @@ class Servers:
             self.postgres.start()
             for process in (self.weaviate.process, self._provider, self.forks):
                 process.wait_ready()
-            self._see_mutant("the process that forks", self.forks.said())
+            see_mutant(self._mutant, "the process that forks", self.forks.said())
         except BaseException:
             self._stack.close()
             raise
@@ -105,13 +105,14 @@ class Servers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def _see_mutant(self, where: str, said: str) -> None:
-        """One that is not in place would look like a rule that nobody needs."""
-        if self._mutant and f"mutant {self._mutant}: " not in said:
-            raise NeedsPerson(f"the mutant {self._mutant} is not in place", where=where)
-
     def _provider_answers(self) -> bool:
         try:
             return httpx.get(f"{self.address.url}/_health", timeout=2, trust_env=False).is_success
         except httpx.TransportError:
             return False
+
+
+def see_mutant(mutant: str, where: str, said: str) -> None:
+    """One that is not in place would look like a rule that nobody needs."""
+    if mutant and f"mutant {mutant}: " not in said:
+        raise NeedsPerson(f"the mutant {mutant} is not in place", where=where)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.faults.nemesis.__main__ import _folder, _understood, verdict_on_mutant
 from tests.faults.nemesis.judge import SeedOutcome
-from tests.faults.nemesis.mutants import MUTANTS
+from tests.faults.nemesis.mutants import MUTANTS, mutant_environment
+from tests.faults.nemesis.servers import see_mutant
+from tests.faults.nemesis.warm import WarmForks
+from vecferry.errors import NeedsPerson
 
 MUTANT = "copiers_open_no_rows"
 
@@ -63,3 +67,14 @@ def test_a_mutant_is_caught_by_a_loss_and_by_nothing_else() -> None:
     assert told.startswith(f"mutant {MUTANT} (without rule 11) in seeds 1, 2: not caught: ")
     assert told.endswith("; unfinished 1")
     assert verdict_on_mutant(MUTANT, [clean, lossy]).endswith("in seeds 1, 3: caught: lost 1, stale 2")
+
+
+def test_whatever_a_mutants_run_forks_is_the_mutant_and_a_run_in_which_it_is_not_in_place_is_refused(tmp_path: Path) -> None:
+    forks = WarmForks(tmp_path / "forks.log", env={**os.environ, **mutant_environment(MUTANT)})
+    forks.launch()
+    with forks:
+        forks.wait_ready()
+        see_mutant(MUTANT, "forks", forks.said())
+    see_mutant("", "forks", "")
+    with pytest.raises(NeedsPerson, match="is not in place"):
+        see_mutant(MUTANT, "forks", "ready")
