@@ -1,10 +1,12 @@
 """The real SDKs against a loopback server."""
 
+import gc
 import logging
 import os
 import socket
 import time
 import traceback
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -336,6 +338,23 @@ def test_coheres_list_tells_what_is_deprecated(provider):
     provider.models = {"small": {"is_deprecated": True}, "new": {"is_deprecated": False}}
     assert lists(provider).listed(provider.card("cohere")).deprecated is True
     assert lists(provider).listed(provider.card("cohere", model="new")).deprecated is False
+
+
+def test_no_connection_is_left_open(provider, api):
+    """A command that ends with an open socket says so on stderr, under Python's own warnings."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        lists(provider).listed(provider.card(api))
+        card = provider.card(api)
+        made = ProviderEmbedders(Catalogue((card,)), None, Credentials(provider.environment()), SystemClock())
+        made.of(card.space).embed_documents(TEXTS, purpose=Purpose.JUDGE, timeout_s=5)
+        made.close()
+        made.of(card.space).embed_documents(TEXTS, purpose=Purpose.JUDGE, timeout_s=5)  # it opens them again
+        made.close()
+        del made
+        gc.collect()
+    assert [str(one.message) for one in said if one.category is ResourceWarning] == []
 
 
 def test_a_model_missing_in_the_list_is_gone_and_a_missing_list_is_not(provider, api):

@@ -27,6 +27,9 @@ class Api(Protocol):
     def send(self, texts: Sequence[str], *, query: bool, timeout_s: float) -> Answer:
         """Exactly one HTTP request. Raises translated errors, ``Rejected`` or ``MaybeBilled``."""
 
+    def close(self) -> None:
+        """Its connections; a later ``send`` opens new ones."""
+
 
 class Rejected(Exception):
     """The provider refuses the *content* of this request: too large in sum, or one of its texts. Halving finds out."""

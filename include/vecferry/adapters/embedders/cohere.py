@@ -48,6 +48,11 @@ class CohereApi:
 
         return answered(ask, translated, self._place)
 
+    def close(self) -> None:
+        client = self._client.taken()
+        if client is not None:
+            client.__exit__(None, None, None)  # the SDK has no other way
+
 
 def connect(credential: Credential) -> ClientV2:
     from cohere import ClientV2

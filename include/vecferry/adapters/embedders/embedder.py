@@ -93,6 +93,9 @@ class ProviderEmbedder:
     def check(self) -> None:
         self.embed_query(CHECK_TEXT, timeout_s=CHECK_TIMEOUT_S)
 
+    def close(self) -> None:
+        self._api.close()
+
     def flush(self) -> None:
         """Books what queries have cost so far."""
         self._spending().flush()

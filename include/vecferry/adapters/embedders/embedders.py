@@ -57,6 +57,8 @@ class ProviderEmbedders:
     def close(self) -> None:
         self.flush()
         atexit.unregister(self.flush)
+        for embedder in list(self._embedders.values()):
+            embedder.close()
 
     def _build(self, space: EmbeddingSpace, pin: Pin | None, migration_id: str | None, witnessed: bool) -> ProviderEmbedder:
         card = card_of(self._catalogue, space)

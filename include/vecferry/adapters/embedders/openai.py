@@ -44,6 +44,11 @@ class OpenAIApi:
 
         return answered(ask, translated, self._place)
 
+    def close(self) -> None:
+        client = self._client.taken()
+        if client is not None:
+            client.close()
+
 
 def connect(credential: Credential) -> OpenAI:
     from openai import OpenAI

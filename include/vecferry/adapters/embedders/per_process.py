@@ -24,3 +24,7 @@ class PerProcess(Generic[T]):
         if pid not in self._made:
             self._made.setdefault(pid, self._make())
         return self._made[pid]
+
+    def taken(self) -> T | None:
+        """This process's, if it has made one; the next call makes another."""
+        return self._made.pop(os.getpid(), None)
