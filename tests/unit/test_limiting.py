@@ -172,6 +172,17 @@ def test_what_queries_used_while_the_ledger_was_away_is_told_afterwards() -> Non
     assert answer.queries.requests == len(some.sent)
 
 
+def test_who_has_nothing_to_tell_asks_nobody() -> None:
+    some = world()
+    router = some.limiter()
+    router.report()
+    assert some.ledger.trips == 0
+    assert router.attempt(Purpose.QUERY, Amounts(1, 12, 1), 1).go
+    router.report()
+    some.run(30)
+    assert some.ledger.trips == 1, "the report that was due later has nothing more to tell"
+
+
 # one of them
 
 

@@ -56,6 +56,8 @@ class ProviderEmbedders:
 
     def close(self) -> None:
         self.flush()
+        for limiter in list(self._limiters.values()):
+            limiter().report()
         atexit.unregister(self.flush)
         for embedder in list(self._embedders.values()):
             embedder.close()

@@ -55,6 +55,9 @@ class Limiter(Protocol):
     def answered(self, purpose: Purpose, *, estimated: int, billed: int, said: RateHeaders | None) -> None:
         """What a request really used, in tokens, and what the provider said of its limits."""
 
+    def report(self) -> None:
+        """Tells the others what they do not know yet; never raises."""
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -162,6 +165,8 @@ class SharedLimiter:
         """Tells the ledger what it does not know yet. Who only asks queries has no other occasion."""
         with self._lock:
             self._report_due = False
+            if self._news == News():
+                return
         try:
             self._tell()
         except VecferryError as error:
