@@ -51,7 +51,8 @@ class CohereApi:
     def close(self) -> None:
         client = self._client.taken()
         if client is not None:
-            client.__exit__(None, None, None)  # the SDK has no other way
+            with client:  # the SDK closes it at the end of such a block, and in no other way
+                pass
 
 
 def connect(credential: Credential) -> ClientV2:
