@@ -123,7 +123,7 @@ def test_a_property_that_the_server_refuses_pauses(world: World) -> None:
 
 
 CHANGES = {
-    "a vectorizer changed in place": ({"vectorizer": "text2vec-openai"}, "server-side vectorizer text2vec-openai"),
+    "a vectorizer changed in place": ({"vectorizer": "text2vec-openai"}, "a server-side vectorizer was added"),
     "an expiry by creation time": (
         {"objectTtlConfig": {"enabled": True, "deleteOn": "_creationTimeUnix", "defaultTtl": 60}},
         "expiry by _creationTimeUnix",

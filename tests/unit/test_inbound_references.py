@@ -52,12 +52,12 @@ def test_the_plan_refuses_and_names_the_property_and_how_many_objects_use_it(wor
 def test_references_that_are_left_are_listed_and_warned_of(world):
     found = stage_runner.act("plan", world.ports, request(inbound_references="leave"))
     (row,) = found["inbound_references"]
-    assert (row["collection"], row["property"], row["using"], row["estimate"]) == ("Notes", "about", 4, 4)
+    assert (row["collection"], row["name"], row["using"], row["estimate"]) == ("Notes", "about", 4, 4)
     assert any("Notes.about" in warning and "once it is deleted" in warning for warning in found["warnings"])
 
 
 def test_references_of_a_collection_to_itself_or_to_others_are_not_inbound(world):
-    assert [reference.property for reference in inbound_references.look(world.ports, "Docs").references] == ["about"]
+    assert [reference.name for reference in inbound_references.look(world.ports, "Docs").references] == ["about"]
     assert inbound_references.look(world.ports, "Notes").references == ()
 
 

@@ -17,8 +17,10 @@ from vecferry.errors import BadInput
 
 if TYPE_CHECKING:
     from vecferry.domain.pins import Pin, SearchProfile
+    from vecferry.domain.recipe import TextRecipe
     from vecferry.ports import Ports
 
+FROM_VECTORIZER = "from-vectorizer"
 EXAMPLES = (
     "vecferry pin Docs --collection Docs --model text-embedding-3-small --properties title,body",
     "vecferry pin Docs --hybrid --alpha 0.6      (changes only that)",
@@ -31,7 +33,9 @@ def run(
     name: Annotated[str | None, typer.Argument(metavar="PIN", help="The pin's name; without it, all pins are listed.")] = None,
     collection: Annotated[str, typer.Option(metavar="NAME", help="The Weaviate collection, or an alias of it.")] = "",
     model: Annotated[str, typer.Option(metavar="MODEL", help="The model that made the stored vectors.")] = "",
-    properties: Annotated[str, typer.Option(metavar="LIST", help="What was embedded, in order: title,body")] = "",
+    properties: Annotated[
+        str, typer.Option(metavar="LIST", help="What was embedded, in order: title,body; from-vectorizer: as the server does.")
+    ] = "",
     separator: Annotated[
         str | None, typer.Option(metavar="TEXT", help=r"Between the properties' texts; \n by default.")
     ] = None,
@@ -94,23 +98,29 @@ def _described(ports: Ports, name: str, given: dict[str, Any], before: Pin | Non
     from vecferry.domain.recipe import TextRecipe
 
     properties, separator = given["recipe"]
-    missing = [] if before else [o for o, v in (("--model", given["model"]), ("--properties", properties)) if not v]
-    if missing:
-        raise BadInput(
-            f"a new pin needs {' and '.join(missing)}", where=name, next_action="vecferry pin --help has an example."
-        )
-    recipe = before.recipe if before else TextRecipe(())
+    if not before and not given["model"]:
+        raise BadInput("a new pin needs --model", where=name, next_action="vecferry pin --help has an example.")
+    recipe = before.recipe if before and properties != (FROM_VECTORIZER,) else TextRecipe(())
     return Pin(
         name=name,
         collection=given["collection"] or (before.collection if before else name),
         space=ports.catalogue.card(given["model"]).space if given["model"] or not before else before.space,
-        recipe=TextRecipe(properties or recipe.properties, recipe.separator if separator is None else separator),
+        recipe=_recipe(recipe, properties, separator),
         profile=_profile(given["profile"], before),
         vector_name=given["vector"] if given["vector"] is not None else before.vector_name if before else "",
         alias=before.alias if before else None,
         connections=given["connections"] or (before.connections if before else {}),
         stamped=before.stamped if before else False,
     )
+
+
+def _recipe(before: TextRecipe, properties: tuple[str, ...], separator: str | None) -> TextRecipe:
+    """Without properties the step derives it where the server vectorizes; what is given stands for itself."""
+    from vecferry.domain.recipe import TextRecipe
+
+    if separator is None and properties in ((), (FROM_VECTORIZER,)):
+        return before
+    return TextRecipe(properties or before.properties, before.separator if separator is None else separator)
 
 
 def _profile(given: tuple[Any, ...], before: Pin | None) -> SearchProfile:

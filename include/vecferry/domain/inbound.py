@@ -15,7 +15,7 @@ class InboundReference:
     of its ``objects``; ``sampled`` is 0 where the collection is empty or could not be looked into."""
 
     collection: str
-    property: str
+    name: str
     objects: int
     sampled: int
     using: int
@@ -27,9 +27,9 @@ class InboundReference:
     @property
     def told(self) -> str:
         if not self.sampled:
-            return f"{self.collection}.{self.property} ({self.objects:,} objects, none could be sampled)"
+            return f"{self.collection}.{self.name} ({self.objects:,} objects, none could be sampled)"
         return (
-            f"{self.collection}.{self.property} ({self.using:,} of {self.sampled:,} sampled objects use it, about "
+            f"{self.collection}.{self.name} ({self.using:,} of {self.sampled:,} sampled objects use it, about "
             f"{self.estimate:,} of {self.objects:,})"
         )
 

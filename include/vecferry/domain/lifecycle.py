@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from vecferry.domain.objects import HASH_VERSION
+from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.spaces import EmbeddingSpace
 
@@ -16,7 +16,7 @@ PROTOCOL_VERSION = 1
 hash version comes with a new protocol version."""
 RELEASES_APART = 1
 """Rule 18: a router of the release before or after the migration's works with it; the ledger's triggers hold the same."""
-KNOWN_HASH_VERSIONS = frozenset({HASH_VERSION})
+KNOWN_HASH_VERSIONS = frozenset({HASH_VERSION, SERVER_TEXT_HASH_VERSION})
 
 
 LIVE_MODEL_GONE = "live_model_gone"

@@ -23,6 +23,8 @@ STAMPS = (STAMP_MODEL, STAMP_VERSION, STAMP_AT, STAMP_TEXT_HASH, STAMP_CONTENT_H
 
 HASH_VERSION = 1
 """Fixed by a migration at its start (protocol rule 18)."""
+SERVER_TEXT_HASH_VERSION = 2
+"""The same hashes over texts by the server's own rules: a release that does not know these must not take part."""
 
 Vector = Sequence[float]
 

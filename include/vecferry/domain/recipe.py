@@ -7,16 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vecferry.domain.server_text import ServerText
+
 
 @dataclass(frozen=True)
 class TextRecipe:
-    """The properties, in order, whose texts are joined by ``separator``; missing and empty ones are left out."""
+    """The properties, in order, whose texts are joined by ``separator``; missing and empty ones are left out.
+
+    With ``server`` the text is what the server's own vectorizer makes of these properties, to the last space.
+    """
 
     properties: tuple[str, ...]
     separator: str = "\n"
+    server: ServerText | None = None
 
     def text_of(self, properties: Mapping[str, Any]) -> str | None:
         """The text to embed, or ``None`` if the object has none."""
+        if self.server is not None:
+            whole = self.server.text_of(self.properties, properties)
+            return whole if whole.strip() else None
         parts = [text for name in self.properties for text in _texts(properties.get(name))]
         joined = self.separator.join(parts).strip()
         return joined or None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from vecferry.domain.objects import STAMPS, UNNAMED
+from vecferry.domain.server_text import SUPPORTED
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.errors import BadInput
 
@@ -62,7 +63,7 @@ def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | N
     if description is not None:
         shadow["description"] = description
     own = [p for p in shadow.get("properties") or () if p["name"] not in STAMPS]
-    shadow["properties"] = own + stamp_properties(_vectorizers(shadow))
+    shadow["properties"] = own + stamp_properties(_vectorizers_but_of(shadow, spec.vector_name))
     if _multi_tenant(shadow):
         # The server computes it from the tenants, and refuses a schema that gives it.
         shadow.pop("shardingConfig", None)
@@ -124,6 +125,7 @@ def _same_vectors(live: Schema, spec: ShadowSpec) -> None:
 def _prepare_migrated(shadow: dict[str, Any], spec: ShadowSpec) -> None:
     """Vectors come from us, so no vectorizer; the distance is said, for the server's default is not every model's."""
     named = spec.vector_name != UNNAMED
+    _drop_vectorizer_settings(shadow, spec.vector_name)
     config = shadow["vectorConfig"][spec.vector_name] if named else shadow
     config["vectorizer"] = {"none": {}} if named else "none"
     index = config.setdefault("vectorIndexConfig", {})
@@ -145,9 +147,22 @@ def _vectors(schema: Schema) -> dict[str, Schema]:
     return legacy | named
 
 
-def _vectorizers(schema: Schema) -> list[str]:
-    found = {name for config in _vectors(schema).values() for name in _vectorizers_of(config)}
+def _vectorizers_but_of(schema: Schema, vector_name: str) -> list[str]:
+    """Those of the vectors that do not migrate."""
+    found = {each for name, config in _vectors(schema).items() if name != vector_name for each in _vectorizers_of(config)}
     return sorted(found)
+
+
+def _drop_vectorizer_settings(shadow: dict[str, Any], vector_name: str) -> None:
+    """What the collection and its properties say to a vectorizer that the shadow has no more."""
+    own = _vectorizers_of(_vectors(shadow).get(vector_name) or {})
+    dropped = set(own) - set(_vectorizers_but_of(shadow, vector_name))
+    for part in (shadow, *(shadow.get("properties") or ())):
+        settings = part.get("moduleConfig")
+        for name in dropped if settings else ():
+            settings.pop(name, None)
+        if settings is not None and not settings:
+            part.pop("moduleConfig")
 
 
 def _vectorizers_of(config: Schema) -> list[str]:
@@ -209,7 +224,8 @@ def _why_different(name: str, spec: ShadowSpec) -> str:
     if _stamp_setting(name)[0]:
         return "a stamp"
     prefix = f"vectorConfig.{spec.vector_name}." if spec.vector_name != UNNAMED else ""
-    reasons = {"vectorizer": "vectors come from vecferry", "distance": "the new space's distance"}
+    reasons = {"vectorizer": "vectors come from vecferry", "moduleConfig": "vectors come from vecferry"}
+    reasons |= {"distance": "the new space's distance"}
     reasons |= {"segments": "must divide the new dimensions", "skipDefaultQuantization": "the copy stays unquantised"}
     return next((why for part, why in reasons.items() if part in name.removeprefix(prefix)), "the migrated vector")
 
@@ -262,7 +278,8 @@ def _reserved_refusals(schema: Schema) -> Iterator[str]:
 def _vector_refusals(name: str, config: Schema) -> Iterator[str]:
     label, index = f"vector {name or '(unnamed)'}", config.get("vectorIndexConfig") or {}
     for vectorizer in _vectorizers_of(config):
-        yield f"{label}: the server-side vectorizer {vectorizer} is not carried yet"
+        if vectorizer not in SUPPORTED:
+            yield f"{label}: the server-side vectorizer {vectorizer} is not carried yet"
     if (index.get("multivector") or {}).get("enabled"):
         yield f"{label}: multi-vectors are not carried yet"
     if index.get("skip"):

@@ -17,6 +17,7 @@ from vecferry.domain.objects import STAMPS
 from vecferry.domain.schema import refusals, schema_differences, shadow_schema
 from vecferry.errors import BadInput, Paused
 from vecferry.ports import Ports
+from vecferry.steps import server_side
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
 from vecferry.steps.readiness import recorded
@@ -44,6 +45,9 @@ def follow(ports: Ports, migration: Migration) -> Drift:
     """
     live = ports.store.schema(migration.spec.live)
     _pause_for(ports, migration, refusals(live), "Undo it in the live collection, then unpause; or discard and start anew.")
+    _pause_for(
+        ports, migration, server_side.changes(migration, live), "Undo it, embed anew what was written since, then unpause."
+    )
     drift = Drift(
         _copy_properties(ports, migration, live), tuple(copy_tenants(ports, migration)), _remove_tenants(ports, migration)
     )

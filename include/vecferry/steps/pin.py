@@ -10,7 +10,7 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.schema import vector_names
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
-from vecferry.steps import fingerprint, shared_space
+from vecferry.steps import fingerprint, server_side, shared_space
 from vecferry.steps.reembedding import VectorOf, reembed
 from vecferry.steps.sampling import count_all, spread_keys
 
@@ -26,8 +26,9 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     schema = ports.store.schema(pin.collection)
     alias = pin.alias or _alias_of(ports, pin.collection)
     pin = replace(pin, collection=str(schema["class"]), alias=alias, vector_name=_vector_of(pin, schema))
-    _refuse_unknown_properties(pin, schema)
     embedder = ports.embedders.of(pin.space, pin=pin, witnessed=False)
+    pin = server_side.derived(ports, pin, schema, embedder)
+    _refuse_unknown_properties(pin, schema)
     what = VectorOf(pin.collection, pin.vector_name, pin.recipe)
     sample = reembed(ports.store, what, embedder, spread_keys(ports.store, pin.collection, _SAMPLE))
     shared = _in_a_shared_space(ports, pin)
@@ -92,10 +93,12 @@ def _refuse_if_migrating(ports: Ports, pin: Pin) -> None:
 
 def _refuse_unknown_properties(pin: Pin, schema: dict[str, Any]) -> None:
     names = {p["name"]: p.get("dataType", [""])[0] for p in schema.get("properties") or []}
+    if not pin.recipe.properties:
+        raise BadInput("a new pin needs --properties", where=pin.collection, next_action=f"It has: {', '.join(sorted(names))}.")
     unknown = [name for name in pin.recipe.properties if name not in names]
-    if unknown or not pin.recipe.properties:
+    if unknown:
         raise BadInput(
-            f"no such properties: {', '.join(unknown) or '(none given)'}",
+            f"no such properties: {', '.join(unknown)}",
             where=pin.collection,
             next_action=f"It has: {', '.join(sorted(names))}.",
         )

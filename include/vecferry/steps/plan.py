@@ -11,7 +11,7 @@ from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.estimate import Assumptions, Estimate, estimate
 from vecferry.domain.fingerprint import SAME_FROM, TEXTS, cosines
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.domain.objects import STAMP_MODEL, StoredObject
+from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION, STAMP_MODEL, StoredObject
 from vecferry.domain.pins import Pin
 from vecferry.domain.request import MigrationRequest
 from vecferry.domain.sample_size import margin_warning, queries_missing
@@ -24,7 +24,7 @@ from vecferry.domain.shared_space import by_space
 from vecferry.domain.sweeping import plan_warning, planned_staleness_s
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
-from vecferry.steps import inbound_references, shared_space
+from vecferry.steps import inbound_references, server_side, shared_space
 from vecferry.steps.asking import golden_of
 from vecferry.steps.fingerprint import take
 from vecferry.steps.model_end import percents_past_the_end
@@ -71,11 +71,13 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
         )
     inbound = inbound_references.look(ports, pin.collection)
     problems = [*refusals(schema), *_space_problems(ports, pin, card), *inbound.problems(request.inbound_references)]
+    problems += server_side.problems(schema, pin)
     if problems:
         raise BadInput("; ".join(problems), where=pin.collection, next_action="Solve these, then plan again.")
     embedder = ports.embedders.of(card.space, pin=pin)
     embedder.check()
     _refuse_a_changed_model(ports, pin)
+    server_side.refuse_unless_proven(ports, pin)
     sample = _sample(ports, pin)
     objects = max(objects, len(sample))  # applications insert between the count and the sample
     texts = sampled_texts(pin.recipe, embedder, sample)
@@ -229,6 +231,7 @@ def _migration(ports: Ports, pin: Pin, card: ModelCard, request: MigrationReques
         carried=tuple(sorted(name for name in vectors if name != pin.vector_name)),
         overlong=request.overlong,
         max_tokens=card.max_tokens,
+        hash_version=HASH_VERSION if pin.recipe.server is None else SERVER_TEXT_HASH_VERSION,
     )
     return Migration(
         id=f"{pin.name.lower()}-{attempt}-{secrets.token_hex(3)}",
