@@ -92,7 +92,8 @@ def connect_router(pin: str, **settings: Any) -> Router:
 def _warm_up(ports: Ports, pin: str) -> None:
     """The first gRPC call of a process imports the vendor's client, a second or more: not on a user's time."""
     collection = ports.ledger.pin(pin).collection
-    ports.store.count(collection, tenant=tenants_of(ports.store, collection)[0])
+    for tenant in tenants_of(ports.store, collection)[:1]:
+        ports.store.count(collection, tenant=tenant)
 
 
 def _with_connections(settings: Settings, given: Mapping[str, Any]) -> Settings:

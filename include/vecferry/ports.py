@@ -86,6 +86,12 @@ class VectorStore(Protocol):
         """Name → activity status; empty for a collection without multi-tenancy."""
 
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None: ...
+    def set_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
+        """The activity status of tenants that exist. To and from OFFLOADED the server takes its time: look until it is so."""
+
+    def set_tenancy(self, collection: str, settings: Mapping[str, Any]) -> None:
+        """Replaces ``multiTenancyConfig``, of which ``enabled`` cannot be changed."""
+
     def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
         """With all that is in them. Idempotent."""
 

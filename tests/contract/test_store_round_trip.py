@@ -140,20 +140,3 @@ def test_a_property_added_a_moment_ago_is_read(real_store: WeaviateStore, spec: 
             spec.live, StoredObject(obj.uuid, {**obj.properties, added["name"]: BLOB}, obj.vectors), timeout_s=TIMEOUT_S
         )
         assert real_store.read(spec.live, IDS)[IDS[0]].properties[added["name"]] == BLOB
-
-
-def test_references_are_read_too(real_store: WeaviateStore, spec: ShadowSpec) -> None:
-    """They are refused by a migration; a reader that left them out would call two different objects equal."""
-    name = f"R{spec.live[1:]}"
-    real_store.create({"class": name, "vectorizer": "none", "properties": [prop("to", spec.live), prop("text", "text")]})
-    try:
-        fill(real_store, spec)
-        beacon = f"weaviate://localhost/{spec.live}/{IDS[0]}"
-        objects = [StoredObject(uuid, {"text": "x", "to": [{"beacon": beacon}]}) for uuid in IDS]
-        assert real_store.put_batch(name, objects, timeout_s=TIMEOUT_S) == {}
-        found = real_store.read(name, [*IDS, str(uuid4())])
-        assert {obj.properties["to"][0]["beacon"] for obj in found.values()} == {beacon}
-        assert set(found) == set(IDS)
-        assert refusals(real_store.schema(name)) == [f"property to: a cross-reference (to {spec.live}) is not carried yet"]
-    finally:
-        real_store.drop(name)

@@ -40,6 +40,7 @@ LEGACY: dict[str, Any] = {
     "vectorizer": "none",
 }
 NONE = {"vectorizer": {"none": {}}, "vectorIndexType": "hnsw", "vectorIndexConfig": INDEX}
+UNQUANTISED = NONE | {"vectorIndexConfig": INDEX | {"skipDefaultQuantization": True}}
 NAMED = {k: v for k, v in LEGACY.items() if not k.startswith("vector")} | {"vectorConfig": {"main": NONE, "other": NONE}}
 
 
@@ -91,7 +92,7 @@ def test_the_live_schema_is_left_alone() -> None:
 
 def test_only_the_migrated_vector_of_several_is_changed() -> None:
     vectors = shadow_schema(NAMED, named_spec())["vectorConfig"]
-    assert vectors["other"] == NONE
+    assert vectors["other"] == UNQUANTISED
     assert vectors["main"]["vectorIndexConfig"]["distance"] == "dot"
     assert vectors["main"]["vectorizer"] == {"none": {}}
 
@@ -147,7 +148,7 @@ def test_a_legacy_vector_beside_named_ones_is_a_vector_too() -> None:
     mixed = LEGACY | {"vectorConfig": {"other": NONE}}
     shadow = shadow_schema(mixed, spec(vector_name=UNNAMED, carried=("other",)))
     assert shadow["vectorIndexConfig"]["distance"] == "dot"
-    assert shadow["vectorConfig"] == {"other": NONE}
+    assert shadow["vectorConfig"] == {"other": UNQUANTISED}
 
 
 def test_the_shadow_as_made_has_no_forbidden_difference() -> None:
@@ -206,6 +207,7 @@ def test_a_searchable_stamp_is_a_difference() -> None:
 def test_plain_collections_are_not_refused() -> None:
     assert refusals(LEGACY) == []
     assert refusals(NAMED) == []
+    assert refusals(LEGACY | {"properties": [{"name": "author", "dataType": ["Person"]}]}) == []
 
 
 def test_a_former_shadow_may_be_moved_again() -> None:
@@ -219,7 +221,11 @@ def test_a_former_shadow_may_be_moved_again() -> None:
 @pytest.mark.parametrize(
     ("live", "names"),
     [
-        (LEGACY | {"properties": [{"name": "author", "dataType": ["Person"]}]}, ["author", "cross-reference", "Person"]),
+        (
+            LEGACY | {"properties": [{"name": "twin", "dataType": ["Person", LEGACY["class"]]}]},
+            ["twin", "cross-reference to the collection itself"],
+        ),
+        (LEGACY | {"vectorConfig": NAMED["vectorConfig"]}, ["an unnamed vector beside named ones"]),
         (LEGACY | {"properties": [{"name": "x", "dataType": ["tensor"]}]}, ["x", "tensor"]),
         (LEGACY | {"properties": [{"name": STAMPS[0], "dataType": ["text"], "tokenization": "word"}]}, [STAMPS[0], "reserved"]),
         (LEGACY | {"vectorizer": "text2vec-acme"}, ["text2vec-acme"]),

@@ -29,6 +29,6 @@ def judge(ports: Ports, migration: Migration) -> Verdict:
         gxe.ExpectColumnValuesToBeBetween(column="objects", min_value=1),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="in_collection", column_B="objects", or_equal=True),
     ]
-    expected = max(1, len(ports.store.tenants(migration.spec.shadow)))
+    expected = max(1, len(tenants_of(ports.store, migration.spec.shadow)))
     result = run_suite("retire", rows, expectations, expected_rows=expected, columns=_COLUMNS, key="model")
     return verdict_of("retire", result, collection=pin.collection)

@@ -26,6 +26,8 @@ _DATA_TYPES = frozenset(
 )
 _QUANTISERS = ("bq", "pq", "rq", "sq")
 _SERVER_SETS = "trackDefaultQuantization"
+_HFRESH = ("cosine", "l2-squared")
+_WAKES = "autoTenantActivation"
 
 
 class SettingRow(TypedDict):
@@ -67,7 +69,10 @@ def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | N
     if _multi_tenant(shadow):
         # The server computes it from the tenants, and refuses a schema that gives it.
         shadow.pop("shardingConfig", None)
+        shadow["multiTenancyConfig"][_WAKES] = True
     _prepare_migrated(shadow, spec)
+    for config in _vectors(shadow).values():
+        _keep_unquantised(config.get("vectorIndexConfig") or {})
     return shadow
 
 
@@ -79,11 +84,39 @@ def schema_differences(live: Schema, shadow: Schema, spec: ShadowSpec) -> list[S
     return [_row(name, before.get(name), after.get(name), wanted.get(name), live, spec) for name in settings]
 
 
+def planned_changes(live: Schema, spec: ShadowSpec) -> list[SettingRow]:
+    """What the shadow will have otherwise than live, before there is one; a stamp is one row."""
+    rows = schema_differences(live, shadow_schema(live, spec), spec)
+    added = [
+        _added(stamp)
+        for stamp in STAMPS
+        if not any(row["setting"] == f"properties.{stamp}.dataType" and row["live"] for row in rows)
+    ]
+    return [*(row for row in rows if row["live"] != row["shadow"] and not _stamp_setting(row["setting"])[0]), *added]
+
+
+def made_by_server(live: Schema, shadow: Schema, spec: ShadowSpec) -> list[SettingRow]:
+    """Where the shadow, read back, is not what was asked for: all of them must be ``allowed``."""
+    wanted = _flat(shadow_schema(live, spec))
+    rows = schema_differences(live, shadow, spec)
+    other = [row for row in rows if row["shadow"] != wanted.get(row["setting"]) and row["setting"] != "description"]
+    return [row for row in other if row["live"] != row["shadow"] or not row["allowed"]]
+
+
+def unfit(live_schema: Schema, vector_name: str, distance: str) -> list[str]:
+    """Why the migrated vector's index cannot hold the new space."""
+    config = _vectors(live_schema).get(vector_name) or {}
+    if config.get("vectorIndexType") == "hfresh" and distance not in _HFRESH:
+        return [f"vector {vector_name or '(unnamed)'}: hfresh knows {' and '.join(_HFRESH)}, the new model needs {distance}"]
+    return []
+
+
 def refusals(live_schema: Schema) -> list[str]:
     """What this release does not carry, or what would be unsafe, each by its name; empty when there is nothing."""
     return [
         *(f"setting {name}: not known to this release" for name in sorted(set(live_schema) - _KNOWN)),
-        *_property_refusals(live_schema.get("properties") or (), ""),
+        *_property_refusals(live_schema.get("properties") or (), live_schema.get("class", "")),
+        *_both_kinds_refusals(live_schema),
         *_reserved_refusals(live_schema),
         *(reason for name, config in _vectors(live_schema).items() for reason in _vector_refusals(name, config)),
         *_expiry_refusals(live_schema),
@@ -135,8 +168,12 @@ def _prepare_migrated(shadow: dict[str, Any], spec: ShadowSpec) -> None:
             part["distance"] = spec.space.distance
         if (part.get("pq") or {}).get("segments") and spec.space.dimensions % part["pq"]["segments"]:
             part["pq"]["segments"] = 0
+
+
+def _keep_unquantised(index: dict[str, Any]) -> None:
+    """A server with DEFAULT_QUANTIZATION would quantise the copy of a vector that is not."""
+    for part in _dicts_in(index):
         if "skipDefaultQuantization" in part and not _quantised(part):
-            # A server with DEFAULT_QUANTIZATION would quantise the copy of a collection that is not.
             part["skipDefaultQuantization"] = True
 
 
@@ -223,11 +260,17 @@ def _why_different(name: str, spec: ShadowSpec) -> str:
         return "the shadow's own name"
     if _stamp_setting(name)[0]:
         return "a stamp"
+    if name == f"multiTenancyConfig.{_WAKES}":
+        return "the shadow's tenants wake when live's do; until retire"
     prefix = f"vectorConfig.{spec.vector_name}." if spec.vector_name != UNNAMED else ""
     reasons = {"vectorizer": "vectors come from vecferry", "moduleConfig": "vectors come from vecferry"}
     reasons |= {"distance": "the new space's distance"}
     reasons |= {"segments": "must divide the new dimensions", "skipDefaultQuantization": "the copy stays unquantised"}
     return next((why for part, why in reasons.items() if part in name.removeprefix(prefix)), "the migrated vector")
+
+
+def _added(stamp: str) -> SettingRow:
+    return {"setting": f"properties.{stamp}", "live": None, "shadow": "text", "allowed": True, "why": "a stamp"}
 
 
 def _stamp_setting(name: str) -> tuple[str, str]:
@@ -256,14 +299,21 @@ def _flattened(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 # --- refusing
 
 
-def _property_refusals(properties: Sequence[Schema], prefix: str) -> Iterator[str]:
+def _property_refusals(properties: Sequence[Schema], live: str, prefix: str = "") -> Iterator[str]:
     for prop in properties:
         name, kind = f"{prefix}{prop['name']}", prop["dataType"][0]
         if kind[:1].isupper():
-            yield f"property {name}: a cross-reference (to {', '.join(prop['dataType'])}) is not carried yet"
+            if live in prop["dataType"]:
+                yield f"property {name}: a cross-reference to the collection itself would go on naming the old one"
         elif kind not in _DATA_TYPES:
             yield f"property {name}: the data type {kind} is not known to this release"
-        yield from _property_refusals(prop.get("nestedProperties") or (), f"{name}.")
+        yield from _property_refusals(prop.get("nestedProperties") or (), live, f"{name}.")
+
+
+def _both_kinds_refusals(schema: Schema) -> Iterator[str]:
+    """The server lets named vectors be added to a collection with an unnamed one, and lets nobody create such a one."""
+    if schema.get("vectorConfig") and schema.get("vectorIndexType"):
+        yield "vectors: an unnamed vector beside named ones, which the server does not let anybody create"
 
 
 def _reserved_refusals(schema: Schema) -> Iterator[str]:

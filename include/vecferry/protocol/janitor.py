@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from vecferry.domain.journal import JournalRow
@@ -16,6 +17,7 @@ from vecferry.protocol import restored
 from vecferry.protocol.not_indexed import not_indexed
 from vecferry.protocol.ownership import OwnedRows, claim_rows
 from vecferry.protocol.reconcile import Reconciler
+from vecferry.protocol.waking import waking
 from vecferry.protocol.watch import PAGE, Watch
 
 _FEWEST_KEYS = 8
@@ -113,16 +115,25 @@ class Janitor:
 
     def _reconcile(self, migration: Migration, owned: OwnedRows) -> tuple[int, str]:
         embedder = self._embedders.of(migration.spec.space, migration_id=migration.id)
-        reconciler = Reconciler(migration.spec, self._store, embedder, self._clock, self._timings)
         try:
             unfound = self._not_indexed(migration.spec, owned)
         except VecferryError as error:
             return 0, str(error)
-        done = reconciler.reconcile(owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE, reinsert=unfound)
-        closed = self._ledger.close_rows(owned.of(done.in_sync)) if done.in_sync else 0
+        with self._awake(migration, owned) as store:
+            reconciler = Reconciler(migration.spec, store, embedder, self._clock, self._timings)
+            done = reconciler.reconcile(
+                owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE, reinsert=unfound
+            )
+            closed = self._ledger.close_rows(owned.of(done.in_sync)) if done.in_sync else 0
         # A page too large for its deadline would be too large each time.
         self._most_keys = max(_FEWEST_KEYS, self._most_keys // 4) if done.error else min(PAGE, self._most_keys * 2)
         return closed, str(done.error) if done.error else ""
+
+    def _awake(self, migration: Migration, owned: OwnedRows) -> AbstractContextManager[VectorStore]:
+        """An application may have put a tenant to sleep over its last writes: nobody else would ever clear their rows."""
+        if owned.tenant is None:
+            return nullcontext(self._store)
+        return waking(self._store, self._ledger, self._clock, migration)
 
     def _not_indexed(self, spec: ShadowSpec, owned: OwnedRows) -> set[str]:
         """Nobody confirmed the last write of these keys: its server may have been killed over it (rule 12a).

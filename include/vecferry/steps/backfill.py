@@ -18,6 +18,7 @@ from vecferry.steps.copying import copy_keys
 from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
 from vecferry.steps.sampling import tenants_of
 from vecferry.steps.standing import has_work, refuse_if_paused
+from vecferry.steps.tenants import with_tenants_awake
 
 PAGE = 250
 """Objects under rows at a time: what a crash may have to do again."""
@@ -28,6 +29,7 @@ _MOST_CHUNKS = 500
 Progress = Callable[[Chunk], None]
 
 
+@with_tenants_awake
 def plan_chunks(ports: Ports, migration_id: str) -> list[dict[str, Any]]:
     """Ranges over the UUID space, sized by the live count; keyed by range, so that re-planning keeps confirmed work."""
     migration = ports.ledger.migration(migration_id)
@@ -59,6 +61,7 @@ def _refuse_before_all_write_to_both(ports: Ports, migration: Migration) -> None
         )
 
 
+@with_tenants_awake
 def run_chunk(
     ports: Ports,
     migration_id: str,

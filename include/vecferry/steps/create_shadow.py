@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from vecferry.domain.lifecycle import Migration
-from vecferry.domain.schema import shadow_schema
+from vecferry.domain.schema import made_by_server, planned_changes, shadow_schema
+from vecferry.domain.tenants import at_creation
 from vecferry.errors import Conflict, NeedsPerson
 from vecferry.ports import Ports
 from vecferry.steps.readiness import YES, Ready
@@ -53,6 +54,15 @@ def _create(ports: Ports, migration: Migration) -> None:
         except Conflict:  # a second run of this act was faster
             _refuse_a_strangers(store.schema(spec.shadow), migration)
     copy_tenants(ports, migration)
+    _note_differences(ports, migration, live)
+
+
+def _note_differences(ports: Ports, migration: Migration, live: dict[str, Any]) -> None:
+    """Into the plan: what was to differ, and what the server made otherwise than asked. The check allows only known ones."""
+    spec = migration.spec
+    rows = [*planned_changes(live, spec), *made_by_server(live, ports.store.schema(spec.shadow), spec)]
+    plan = ports.ledger.migration(migration.id).plan
+    ports.ledger.save_plan(migration.id, plan | {"schema_differences": rows})
 
 
 def copy_tenants(ports: Ports, migration: Migration) -> list[str]:
@@ -60,7 +70,7 @@ def copy_tenants(ports: Ports, migration: Migration) -> list[str]:
     have = ports.store.tenants(migration.spec.shadow)
     new = {name: status for name, status in ports.store.tenants(migration.spec.live).items() if name not in have}
     if new:
-        ports.store.add_tenants(migration.spec.shadow, new)
+        ports.store.add_tenants(migration.spec.shadow, at_creation(new))
     return sorted(new)
 
 

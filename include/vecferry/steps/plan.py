@@ -18,10 +18,11 @@ from vecferry.domain.sample_size import margin_warning, queries_missing
 from vecferry.domain.sampled_texts import figures as text_figures
 from vecferry.domain.sampled_texts import tokens_to_pay
 from vecferry.domain.sampled_texts import warnings as text_warnings
-from vecferry.domain.schema import refusals
+from vecferry.domain.schema import planned_changes, refusals, unfit
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.shared_space import by_space
 from vecferry.domain.sweeping import plan_warning, planned_staleness_s
+from vecferry.domain.tenants import estimated, sleeping_warning
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
 from vecferry.steps import inbound_references, server_side, shared_space
@@ -64,7 +65,8 @@ def ready(ports: Ports, request: MigrationRequest) -> Ready:
 def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> dict[str, Any]:
     """Preflight and estimate; writes nothing. Raises ``BadInput`` listing everything that stands in the way."""
     schema = ports.store.schema(pin.collection)
-    objects = count_all(ports.store, pin.collection)
+    tenants = ports.store.tenants(pin.collection)
+    objects = estimated(count_all(ports.store, pin.collection), tenants)
     if objects == 0:
         raise BadInput(
             "the collection is empty: there is nothing to migrate", where=pin.collection, next_action="Fill it first."
@@ -100,14 +102,16 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
             "tokens_by": embedder.count_tokens("tokens")[1],
             "price_date": card.price_date.isoformat() if card.price_date else None,
             "budget_usd": request.budget_usd,
-            "tenants": len(ports.store.tenants(pin.collection)),
+            "tenants": len(tenants),
+            "schema_changes": planned_changes(schema, _spec(ports, pin, card, request)),
             "shared_space": pin.space.same_as(card.space),
         }
     )
 
 
 def _ending(ports: Ports, pin: Pin, request: MigrationRequest, figures: Estimate) -> list[str]:
-    return percents_past_the_end(ports, pin, request, hours_before=figures.total_hours - figures.soak_hours)
+    sleeping = sleeping_warning(ports.store.tenants(pin.collection))
+    return [*sleeping, *percents_past_the_end(ports, pin, request, hours_before=figures.total_hours - figures.soak_hours)]
 
 
 def _judging(ports: Ports, request: MigrationRequest, figures: Estimate, ending: list[str]) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def _same_or_refuse(active: Migration, card: ModelCard, pin: Pin) -> dict[str, A
 
 
 def _space_problems(ports: Ports, pin: Pin, card: ModelCard) -> list[str]:
-    problems = []
+    problems = unfit(ports.store.schema(pin.collection), pin.vector_name, card.space.distance)
     if card.space == pin.space:
         problems.append(f"the collection is in {card.space.id} already")
     found = by_space(_models_in(ports, pin), ports.catalogue)
@@ -220,11 +224,30 @@ def _estimate(
 
 
 def _migration(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest, plan: dict[str, Any]) -> Migration:
-    attempt = 1 + len(ports.ledger.migrations(pin.name))
+    attempt = _attempt(ports, pin)
+    return Migration(
+        id=f"{pin.name.lower()}-{attempt}-{secrets.token_hex(3)}",
+        pin=pin.name,
+        phase=Phase.PLANNED,
+        version=1,
+        spec=_spec(ports, pin, card, request),
+        from_space=pin.space,
+        attempt=attempt,
+        notice_id=request.notice_id,
+        options=request.options(),
+        plan=plan,
+    )
+
+
+def _attempt(ports: Ports, pin: Pin) -> int:
+    return 1 + len(ports.ledger.migrations(pin.name))
+
+
+def _spec(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> ShadowSpec:
     vectors = ports.store.schema(pin.collection).get("vectorConfig") or {}
-    spec = ShadowSpec(
+    return ShadowSpec(
         live=pin.collection,
-        shadow=_shadow_name(pin.name, card, attempt),
+        shadow=_shadow_name(pin.name, card, _attempt(ports, pin)),
         recipe=pin.recipe,
         space=card.space,
         vector_name=pin.vector_name,
@@ -232,18 +255,6 @@ def _migration(ports: Ports, pin: Pin, card: ModelCard, request: MigrationReques
         overlong=request.overlong,
         max_tokens=card.max_tokens,
         hash_version=HASH_VERSION if pin.recipe.server is None else SERVER_TEXT_HASH_VERSION,
-    )
-    return Migration(
-        id=f"{pin.name.lower()}-{attempt}-{secrets.token_hex(3)}",
-        pin=pin.name,
-        phase=Phase.PLANNED,
-        version=1,
-        spec=spec,
-        from_space=pin.space,
-        attempt=attempt,
-        notice_id=request.notice_id,
-        options=request.options(),
-        plan=plan,
     )
 
 

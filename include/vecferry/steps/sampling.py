@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vecferry.domain.chunks import LAST, even_ranges
+from vecferry.domain.tenants import awake
 from vecferry.ports import VectorStore
 
 _PROBES = 50
@@ -12,19 +13,20 @@ _PAGE = 1_000
 
 
 def tenants_of(store: VectorStore, collection: str) -> list[str | None]:
-    """The tenants' names; ``[None]`` for a collection without multi-tenancy."""
-    return list(store.tenants(collection)) or [None]
+    """The tenants that answer, sleeping ones only from a store that wakes them; ``[None]`` for a collection without any."""
+    names = store.tenants(collection)
+    return list(awake(names)) if names else [None]
 
 
 def count_all(store: VectorStore, collection: str) -> int:
-    """Objects of all tenants."""
+    """Objects of all tenants that answer."""
     return sum(store.count(collection, tenant=tenant) for tenant in tenants_of(store, collection))
 
 
 def spread_keys(store: VectorStore, collection: str, count: int) -> list[tuple[str | None, str]]:
     """Up to ``count`` (tenant, uuid), from evenly placed starts in the UUID space; skewed ids are met as they lie."""
     names = tenants_of(store, collection)
-    each = max(1, count // (len(names) * _PROBES) + 1)
+    each = max(1, count // (max(1, len(names)) * _PROBES) + 1)
     found: dict[tuple[str | None, str], None] = {}
     for tenant in names[:_PROBES]:
         for start, _ in even_ranges(_PROBES):

@@ -31,6 +31,7 @@ from vecferry.steps.accept import newest_verdict
 from vecferry.steps.model_drift import refuse_a_changed_model
 from vecferry.steps.readiness import Ready
 from vecferry.steps.standing import refuse_if_undone
+from vecferry.steps.tenants import awake, settle
 
 Subject = MigrationRequest | str
 """A request before the migration exists (check_deprecation, plan), its id afterwards."""
@@ -90,11 +91,15 @@ def act(stage: str, ports: Ports, subject: Subject, *, who: str = "", why: str =
 
 def _gated(stage: str, ports: Ports, migration_id: str) -> dict[str, Any]:
     migration = ports.ledger.migration(migration_id)
-    entrance.enter(ports, migration, stage)
+    with awake(ports, migration) as woken:
+        entrance.enter(woken, migration, stage)
     if stage in _BUILDS_ON_THE_MODEL and not migration.ended:
         refuse_a_changed_model(ports, migration)
-    done = _PARTS[stage].act(ports, migration_id)
+    with awake(ports, migration) as woken:
+        done = _PARTS[stage].act(woken, migration_id)
     entrance.leave(ports, migration_id)
+    if stage == "retire":
+        settle(ports, ports.ledger.migration(migration_id))
     return done
 
 
@@ -117,11 +122,13 @@ def check(stage: str, ports: Ports, subject: Subject) -> Verdict:
     migration = _migration(ports, subject)
     if not wanted.verb:
         refuse_if_undone(stage, migration)
-        entrance.enter(ports, migration, stage)
+        with awake(ports, migration) as woken:
+            entrance.enter(woken, migration, stage)
     before = newest_verdict(ports, migration.id, stage)
     if migration.phase is Phase.RETIRED and stage != "retire" and before is not None:
         return before  # nothing is copied, asked or judged any more: what was found then stands
-    verdict = gates.judge(stage, ports, migration)
+    with awake(ports, migration) as woken:
+        verdict = gates.judge(stage, woken, migration)
     if before is not None and _still_accepted(wanted, before, verdict):
         verdict = replace(verdict, accepted_by=before.accepted_by, accepted_why=before.accepted_why)
     ports.ledger.record_verdict(migration.id, verdict)

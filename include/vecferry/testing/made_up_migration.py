@@ -29,9 +29,11 @@ class OpenStore(MemoryStore):
         self._declare(collection, [obj])
         super()._store(collection, obj)
 
-    def _store_all(self, collection: str, objects: Sequence[StoredObject]) -> dict[str, str]:
+    def _store_all(
+        self, collection: str, objects: Sequence[StoredObject], unchecked_references: bool = False
+    ) -> dict[str, str]:
         self._declare(collection, objects)
-        return super()._store_all(collection, objects)
+        return super()._store_all(collection, objects, unchecked_references)
 
     def _declare(self, collection: str, objects: Sequence[StoredObject]) -> None:
         declared = self._of(collection).schema["properties"]

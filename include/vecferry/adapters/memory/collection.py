@@ -16,6 +16,8 @@ from vecferry.errors import BadInput
 
 READY, READ_ONLY = "READY", "READONLY"
 ACTIVE, INACTIVE_STATES = "ACTIVE", frozenset({"INACTIVE", "COLD", "OFFLOADED", "FROZEN"})
+WAKEABLE = frozenset({"INACTIVE", "COLD"})
+"""By a read or a write, where the collection is set so."""
 _SINGLE_SHARD = "shard0"
 
 
@@ -47,6 +49,12 @@ class MemoryCollection:
         for name, status in tenants.items():
             self.tenants.setdefault(name, status)
             self.shards.setdefault(name, Shard())
+
+    def set_tenants(self, tenants: Mapping[str, str]) -> None:
+        for name, status in tenants.items():
+            if name not in self.tenants:
+                raise BadInput(f"tenant not found: {name!r}", where=self.name, next_action="Add it first.")
+            self.tenants[name] = status
 
     def remove_tenants(self, tenants: Iterable[str]) -> None:
         for name in tenants:
@@ -126,6 +134,12 @@ class MemoryCollection:
             return f"class {self.name} has multi-tenancy {given}"
         if tenant is not None and tenant not in self.shards:
             return f"tenant not found: {tenant!r}"
+        if (
+            tenant is not None
+            and self.tenants[tenant] in WAKEABLE
+            and self.schema["multiTenancyConfig"].get("autoTenantActivation")
+        ):
+            self.tenants[tenant] = ACTIVE
         if tenant is not None and self.tenants[tenant] in INACTIVE_STATES:
             return f"tenant not active: {tenant!r}"
         return None

@@ -93,6 +93,15 @@ class MemoryStore:
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
         self._call("add_tenants", collection, lambda: self._of(collection).add_tenants(tenants))
 
+    def set_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
+        self._call("set_tenants", collection, lambda: self._of(collection).set_tenants(tenants))
+
+    def set_tenancy(self, collection: str, settings: Mapping[str, Any]) -> None:
+        def effect() -> None:
+            self._of(collection).schema["multiTenancyConfig"] = dict(settings)
+
+        self._call("set_tenancy", collection, effect)
+
     def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
         self._call("remove_tenants", collection, lambda: self._of(collection).remove_tenants(tenants))
 
@@ -262,7 +271,9 @@ class MemoryStore:
             raise BadInput(reason, where=f"{collection}/{obj.uuid}", next_action="Correct the object.")
         target.store(obj)
 
-    def _store_all(self, collection: str, objects: Sequence[StoredObject], unchecked_references: bool) -> dict[str, str]:
+    def _store_all(
+        self, collection: str, objects: Sequence[StoredObject], unchecked_references: bool = False
+    ) -> dict[str, str]:
         self._create_missing(collection, objects)
         target, refused = self._of(collection), {}
         for position, obj in enumerate(objects):

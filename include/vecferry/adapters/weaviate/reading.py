@@ -52,7 +52,7 @@ class Reading:
     def _listed(
         self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None
     ) -> dict[str, StoredObject]:
-        """Copiers ask for neighbours, which a listing gives in one answer. It reads one replica: with more, each is asked for."""
+        """Copiers ask for neighbours, which a listing gives in one answer. It reads one replica: with more, each is asked."""
         if replicas(schema) > 1:
             return self._each(collection, wanted, tenant)
         found: dict[str, StoredObject] = {}
@@ -72,7 +72,7 @@ class Reading:
         response = self._calls.ask("/v1/objects", where=collection, params=params)
         if response.status_code == 404:
             raise self._calls.no_such(collection)
-        listed = self._calls.body(response, where=collection).get("objects") or ()
+        listed = self._calls.body(response, where=collection).get("objects") or []
         wanted = set(page)
         objects = {item["id"]: from_rest(item, tenant) for item in listed if item["id"] in wanted}
         return objects, listed[-1]["id"] if len(listed) >= len(page) else _BEYOND

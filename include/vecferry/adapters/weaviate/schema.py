@@ -37,8 +37,8 @@ class Schema:
         # By an alias the server answers 200 and drops nothing; a missing collection is 200 too.
         self._tell("DELETE", path_of("schema", collection), where=collection)
 
-    def set_description(self, collection: str, description: str) -> None:
-        schema = self._calls.raw_schema(collection) | {"description": description}
+    def change(self, collection: str, **settings: Any) -> None:
+        schema = self._calls.raw_schema(collection) | settings
         self._tell("PUT", path_of("schema", schema["class"]), schema, where=collection)
 
     def tenants(self, collection: str) -> dict[str, str]:
@@ -49,9 +49,10 @@ class Schema:
         return {item["name"]: _STATUS.get(status := item.get("activityStatus", "HOT"), status) for item in found}
 
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
-        rows = [{"name": name, "activityStatus": status} for name, status in tenants.items()]
-        for start in range(0, len(rows), _MOST_TENANTS):
-            self._tell("POST", path_of("schema", collection, "tenants"), rows[start : start + _MOST_TENANTS], where=collection)
+        self._tell_tenants("POST", collection, tenants)
+
+    def set_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
+        self._tell_tenants("PUT", collection, tenants)
 
     def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
         for start in range(0, len(tenants), _MOST_TENANTS):
@@ -96,6 +97,11 @@ class Schema:
             raise self._calls.no_such(name)
         nodes = self._calls.body(response, where=name).get("nodes") or ()
         return [shard for node in nodes for shard in node.get("shards") or () if shard.get("class") == name]
+
+    def _tell_tenants(self, method: str, collection: str, tenants: Mapping[str, str]) -> None:
+        rows = [{"name": name, "activityStatus": status} for name, status in tenants.items()]
+        for start in range(0, len(rows), _MOST_TENANTS):
+            self._tell(method, path_of("schema", collection, "tenants"), rows[start : start + _MOST_TENANTS], where=collection)
 
     def _tell(self, method: str, path: str, body: Any = None, *, where: str) -> None:
         response = self._calls.tell(method, path, body, where=where, deadline=self._calls.schema_deadline())

@@ -59,13 +59,19 @@ class WeaviateStore:
         self._schema.drop(collection)
 
     def set_description(self, collection: str, description: str) -> None:
-        self._schema.set_description(collection, description)
+        self._schema.change(collection, description=description)
 
     def tenants(self, collection: str) -> dict[str, str]:
         return self._schema.tenants(collection)
 
     def add_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
         self._schema.add_tenants(collection, tenants)
+
+    def set_tenants(self, collection: str, tenants: Mapping[str, str]) -> None:
+        self._schema.set_tenants(collection, tenants)
+
+    def set_tenancy(self, collection: str, settings: Mapping[str, Any]) -> None:
+        self._schema.change(collection, multiTenancyConfig=dict(settings))
 
     def remove_tenants(self, collection: str, tenants: Sequence[str]) -> None:
         self._schema.remove_tenants(collection, tenants)

@@ -1,0 +1,147 @@
+"""Live's sleeping tenants, for as long as somebody must read them.
+
+A tenant that its application has put to sleep (inactive, offloaded) answers nobody. Whoever copies or judges it wakes it and
+puts it back as it was found; that it was woken is an event before it is done, so that a crash leaves nothing awake for ever.
+The shadow's tenants need none of this: until ``retire`` they wake by themselves (``domain.schema``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+from vecferry.domain.journal import RowKind
+from vecferry.domain.lifecycle import Migration
+from vecferry.domain.shadow import ShadowSpec
+from vecferry.domain.tenants import ACTIVE, asleep, on_its_way
+from vecferry.errors import BadInput, Retryable, VecferryError
+from vecferry.ports import Clock, Event, Ledger, VectorStore
+
+WOKEN, PUT_BACK = "tenant_woken", "tenant_put_back"
+_READS = frozenset({"count", "keys", "read", "indexed", "stamp_counts"})
+_MOST_EVENTS = 1_000_000
+_PAGE = 1_000
+_ONLOAD_S, _POLL_S = 900.0, 0.2
+
+
+@contextmanager
+def waking(store: VectorStore, ledger: Ledger, clock: Clock, migration: Migration) -> Iterator[VectorStore]:
+    """A store whose reads of live wake tenants, one at a time; on leaving, all of them sleep again. The same store where there
+    is nothing to wake: no tenants, or the migration is over."""
+    if isinstance(store, _WakingStore) or migration.ended or not store.tenants(migration.spec.live):
+        yield store
+        return
+    tenants = _Tenants(store, ledger, clock, migration)
+    try:
+        yield cast(VectorStore, _WakingStore(store, migration.spec, tenants))
+    finally:
+        with suppress(VecferryError):  # it is in the ledger: whoever wakes tenants next puts these back too
+            tenants.put_back()
+
+
+def left_awake(ledger: Ledger, migration_id: str) -> dict[str, str]:
+    """Tenant → the status in which it was found, of those that were woken and not put back since."""
+    found: dict[str, tuple[Any, str]] = {}
+    for what in (WOKEN, PUT_BACK):
+        for event in ledger.events(migration_id=migration_id, what=what, limit=_MOST_EVENTS):
+            tenant, at = event.detail["tenant"], event.at
+            if tenant not in found or at >= found[tenant][0]:
+                found[tenant] = (at, event.detail["status"] if what == WOKEN else "")
+    return {tenant: status for tenant, (_, status) in found.items() if status}
+
+
+class _WakingStore:
+    """A ``VectorStore``: everything but reads of live's objects is the store's own."""
+
+    def __init__(self, store: VectorStore, spec: ShadowSpec, tenants: _Tenants) -> None:
+        self._store, self._live, self._tenants = store, spec.live, tenants
+        self._both = (spec.live, spec.shadow)
+
+    def tenants(self, collection: str) -> dict[str, str]:
+        """Those of either side that sleep are as good as active: whoever asks for their objects here is answered."""
+        found = self._store.tenants(collection)
+        return {name: ACTIVE if collection in self._both and asleep(status) else status for name, status in found.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._store, name)
+        return self._awake(call) if name in _READS else call
+
+    def _awake(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(collection: str, *given: Any, tenant: str | None = None, **options: Any) -> Any:
+            if tenant is None or collection != self._live:
+                return call(collection, *given, tenant=tenant, **options)
+            self._tenants.turn_to(tenant)
+            try:
+                return call(collection, *given, tenant=tenant, **options)
+            except BadInput:  # another worker was done with it, or its application
+                if not self._tenants.wake(tenant):
+                    raise
+            return call(collection, *given, tenant=tenant, **options)
+
+        return asked
+
+
+class _Tenants:
+    def __init__(self, store: VectorStore, ledger: Ledger, clock: Clock, migration: Migration) -> None:
+        self._store, self._ledger, self._clock, self._migration = store, ledger, clock, migration
+        self._turn = ""
+        self._lock = threading.RLock()
+        self._woken = left_awake(ledger, migration.id)
+
+    def turn_to(self, tenant: str) -> None:
+        """One at a time: a thousand tenants awake are a thousand indexes in memory."""
+        with self._lock:
+            if tenant != self._turn:
+                self.put_back(but=tenant)
+                self.wake(tenant)
+                self._turn = tenant
+
+    def wake(self, tenant: str) -> bool:
+        """Whether it slept. The event comes first: a crash in between puts back what was never woken, which does nothing."""
+        with self._lock:
+            status = self._status(tenant)
+            if not asleep(status) and not on_its_way(status):
+                return False
+            if asleep(status):
+                self._woken[tenant] = status
+                self._note(WOKEN, tenant, f"it is {status.lower()}, and must be read", status)
+                self._store.set_tenants(self._migration.spec.live, {tenant: ACTIVE})
+            self._wait(tenant)
+            return True
+
+    def put_back(self, *, but: str | None = None) -> None:
+        spec = self._migration.spec
+        with self._lock:
+            for tenant, status in [item for item in self._woken.items() if item[0] != but]:
+                del self._woken[tenant]
+                rows = self._rows_of(tenant)
+                if RowKind.WRITE in rows:
+                    self._note(PUT_BACK, tenant, "left awake: an application writes to it", ACTIVE)
+                if rows:  # the janitor needs it; whoever comes next puts it back
+                    continue
+                if self._status(tenant) == ACTIVE:
+                    self._store.set_tenants(spec.live, {tenant: status})
+                self._note(PUT_BACK, tenant, "as it was found", status)
+
+    def _rows_of(self, tenant: str) -> set[RowKind]:
+        return {row.kind for row in self._ledger.rows(self._migration.id, limit=_PAGE) if row.tenant == tenant}
+
+    def _status(self, tenant: str) -> str:
+        return self._store.tenants(self._migration.spec.live).get(tenant, "")
+
+    def _wait(self, tenant: str) -> None:
+        """An offloaded tenant is fetched from where it is kept."""
+        ends_at = self._clock.monotonic() + _ONLOAD_S
+        while (status := self._status(tenant)) not in (ACTIVE, ""):
+            if self._clock.monotonic() > ends_at:
+                where = f"{self._migration.spec.live}/{tenant}"
+                raise Retryable(f"the tenant is still {status} after {_ONLOAD_S:.0f} s", where=where)
+            self._clock.sleep(_POLL_S)
+
+    def _note(self, what: str, tenant: str, why: str, status: str) -> None:
+        migration = self._migration
+        detail: Mapping[str, str] = {"tenant": tenant, "status": status}
+        who = f"vecferry:{migration.id}"
+        self._ledger.record_event(Event(self._clock.now(), who, what, f"{tenant}: {why}", migration.pin, migration.id, detail))
