@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from vecferry.domain import capacity
 from vecferry.domain.capacity import (
     NOTHING,
     Amounts,
@@ -45,13 +46,11 @@ def test_without_limits_everything_is_granted() -> None:
     assert Book(RateLimits()).ask(10**6, 10**9, 10**9).wait_s == 0.0
 
 
-@pytest.mark.parametrize("dimension", [0, 1, 2])
-def test_no_sliding_minute_is_granted_more_than_four_fifths_even_when_slices_are_used_at_their_last_moment(
-    dimension: int,
-) -> None:
+def _granted(dimension: int, until_s: float = 1300) -> list[tuple[float, float, int]]:
+    """From when to when each grant may be used, and how much, of workers that always want more."""
     limits = RateLimits(*(1000 if place == dimension else None for place in range(3)))
     book, rng, spans = Book(limits), random.Random(dimension), []
-    while book.now_s < 1300:
+    while book.now_s < until_s:
         amount = rng.randint(5, 30)
         answer = book.ask(*(amount if place == dimension else 1 for place in range(3)), valid_s=0.5)
         if answer.granted == NOTHING:
@@ -60,11 +59,35 @@ def test_no_sliding_minute_is_granted_more_than_four_fifths_even_when_slices_are
             start = book.now_s + answer.wait_s
             spans.append((start, start + 0.5, amount))
             book.now_s += rng.random() * 0.3
-    for place, (_, begin, _) in enumerate(spans):  # the fullest minutes begin where a slice may be used for the last time
-        together = sum(amount for first, _, amount in spans[place : place + 1000] if first < begin + 60 - 1e-6)
-        assert together <= 800
-    minute = sum(amount for first, _, amount in spans if 1200 <= first < 1260)
-    assert minute >= 0.95 * 800
+    return spans
+
+
+def _fullest_minute(spans: list[tuple[float, float, int]]) -> int:
+    """The fullest minutes begin where a slice may be used for the last time."""
+    return max(
+        sum(amount for first, _, amount in spans[place : place + 1000] if first < begin + 60 - 1e-6)
+        for place, (_, begin, _) in enumerate(spans)
+    )
+
+
+@pytest.mark.parametrize("dimension", [0, 1, 2])
+def test_no_sliding_minute_is_granted_more_than_four_fifths_even_when_slices_are_used_at_their_last_moment(
+    dimension: int,
+) -> None:
+    spans = _granted(dimension)
+    assert _fullest_minute(spans) <= 800
+    assert sum(amount for first, _, amount in spans if 1200 <= first < 1260) >= 0.95 * 800
+
+
+def test_without_the_time_in_which_a_slice_may_be_used_a_minute_would_hold_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: a slice counts from its grant only."""
+    booked = capacity._booked
+
+    def from_the_grant(state: CapacityState, granted: Amounts, slot: int, limits: RateLimits, start_s: float) -> CapacityState:
+        return booked(state, granted, int(start_s / capacity.SLOT_S), limits, start_s)
+
+    monkeypatch.setattr(capacity, "_booked", from_the_grant)
+    assert _fullest_minute(_granted(0)) > 800
 
 
 def test_a_pause_is_made_up_for_by_a_tenth_of_a_minute_at_most() -> None:
