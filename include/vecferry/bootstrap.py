@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pydantic import SecretStr
@@ -55,6 +56,7 @@ def connect_ports(settings: Settings | None = None, connections: Mapping[str, An
         clock=clock,
         timings=chosen.timings,
         gates=chosen.gates,
+        executor=ThreadPoolExecutor,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from vecferry.domain.capacity import CapacityAnswer, CapacityAsk
 from vecferry.domain.catalogue import Catalogue, ModelCard
 from vecferry.domain.chunks import Chunk
 from vecferry.domain.gates import Gates
+from vecferry.domain.in_line import InLine
 from vecferry.domain.journal import JournalRow, RowKind
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import StoredObject, Vector
@@ -495,3 +497,5 @@ class Ports:
     clock: Clock
     timings: Timings
     gates: Gates
+    executor: Callable[[int], Executor] = InLine
+    """Makes what runs up to that many calls at once: threads in production, nothing at once where every turn is listed."""

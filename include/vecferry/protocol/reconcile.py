@@ -35,14 +35,27 @@ class Reconciled:
 
 
 @dataclass(frozen=True)
+class ReadAhead:
+    """What both sides held of a page's keys a moment before its rows were opened."""
+
+    live: Mapping[str, StoredObject]
+    shadow: Mapping[str, StoredObject]
+
+
+@dataclass(frozen=True)
 class Reconciler:
-    """Reconciles keys of one migration. Holds no state between calls; every effect goes through a port."""
+    """Reconciles keys of one migration. Holds no state between calls; every effect goes through a port.
+
+    ``ahead`` serves as the first of the reads. What changed since then is seen, under the rows, by those that decide: of the
+    shadow after the write, and of live after that (rules 2 and 2a).
+    """
 
     spec: ShadowSpec
     store: VectorStore
     embedder: Embedder
     clock: Clock
     timings: Timings
+    ahead: ReadAhead | None = None
 
     def reconcile(
         self,
@@ -76,12 +89,13 @@ class Reconciler:
         done: Reconciled,
     ) -> None:
         spec = self.spec
-        live = self._read(spec.live, pending, tenant)
+        live = self._read(spec.live, pending, tenant) if self.ahead is None else self.ahead.live
+        known = None if self.ahead is None else self.ahead.shadow
         disbelieved: dict[str, int] = {}
         while pending:
             fence.check()
-            self._write(pending, live, tenant, fence, purpose, reinsert, done)
-            reinsert = frozenset()
+            self._write(pending, live, tenant, fence, purpose, reinsert, done, known)
+            reinsert, known = frozenset(), None
             shadow = self._read(spec.shadow, pending, tenant)  # 2a: a batch's answer is no confirmation
             again = self._read(spec.live, pending, tenant)
             moved = {k for k in pending if not self._same(live.get(k), again.get(k))}
@@ -100,9 +114,10 @@ class Reconciler:
         purpose: Purpose,
         reinsert: frozenset[str],
         done: Reconciled,
+        known: Mapping[str, StoredObject] | None = None,
     ) -> None:
         spec = self.spec
-        shadow = self._read(spec.shadow, keys, tenant)
+        shadow = self._read(spec.shadow, keys, tenant) if known is None else known
         stale = [k for k in keys if k in reinsert or differences(spec, live.get(k), shadow.get(k))]
         gone = [k for k in stale if k in shadow and (k not in live or k in reinsert)]
         wanted = [live[k] for k in stale if k in live]

@@ -8,7 +8,8 @@ from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration
 from vecferry.ports import Embedder, Ports, Purpose
 from vecferry.protocol.ownership import open_rows
-from vecferry.protocol.reconcile import Reconciled, Reconciler
+from vecferry.protocol.reconcile import ReadAhead, Reconciled, Reconciler
+from vecferry.steps.both_sides import BothSides, read_both
 from vecferry.steps.embedding_ahead import EmbeddedAhead, embed_ahead
 
 
@@ -21,18 +22,20 @@ def copy_keys(
     owner: str,
     kind: RowKind,
     reinsert: Collection[str] = (),
+    read: BothSides | None = None,
 ) -> Reconciled:
     """Brings these keys of the shadow into agreement under rows of their own; raises what stopped it.
 
     Without rows: a crash with a put in flight, the application deletes the key, the next worker's scan does not see it, and the
-    put resurrects it. The rows of keys that did not get into agreement stay for the janitor.
+    put resurrects it. The rows of keys that did not get into agreement stay for the janitor. ``read`` is what the caller has
+    read of these keys already.
     """
     if not keys:
         return Reconciled()
     embedder = ports.embedders.of(migration.spec.space, migration_id=migration.id)
-    ahead = _ahead(ports, migration, embedder, keys, tenant, reinsert)
+    ahead = _ahead(ports, migration, embedder, keys, tenant, reinsert, read)
     owned = open_rows(ports.ledger, ports.clock, ports.timings, migration.id, keys, tenant=tenant, owner=owner, kind=kind)
-    reconciler = Reconciler(migration.spec, ports.store, ahead, ports.clock, ports.timings)
+    reconciler = Reconciler(migration.spec, ports.store, ahead, ports.clock, ports.timings, _still_good(ports, read))
     done = reconciler.reconcile(owned.keys, tenant=tenant, fence=owned.fence, purpose=Purpose.BACKFILL, reinsert=reinsert)
     done.tokens = ahead.tokens
     if done.in_sync:
@@ -49,7 +52,14 @@ def _ahead(
     keys: Sequence[str],
     tenant: str | None,
     reinsert: Collection[str],
+    read: BothSides | None,
 ) -> EmbeddedAhead:
-    if tenant is not None and tenant not in ports.store.tenants(migration.spec.live):
-        return EmbeddedAhead(embedder)  # removed: there is nothing to embed, and reconcile knows what to do
-    return embed_ahead(ports.store, migration.spec, embedder, keys, tenant=tenant, reinsert=reinsert)
+    known = read or read_both(ports.store, ports.clock, migration.spec, keys, tenant=tenant)
+    return embed_ahead(migration.spec, embedder, known.objects, executor=ports.executor, reinsert=reinsert)
+
+
+def _still_good(ports: Ports, read: BothSides | None) -> ReadAhead | None:
+    """After a wait for the provider too much of it would be old: written, seen to differ, and written again."""
+    if read is None or ports.clock.monotonic() - read.at_s > ports.timings.delta_s:
+        return None
+    return read.objects

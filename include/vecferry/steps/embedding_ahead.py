@@ -6,17 +6,21 @@ was paid for, and paid for again, for as long as the provider is slow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from vecferry.domain.shadow import ShadowSpec, differences
-from vecferry.ports import Embedded, Embedder, Purpose, Refused, VectorStore
+from vecferry.ports import Embedded, Embedder, Purpose, Refused
+from vecferry.protocol.reconcile import ReadAhead
 from vecferry.protocol.vectors import vectors_for
 
 if TYPE_CHECKING:
     from vecferry.domain.catalogue import ModelCard
 
 _TIMEOUT_S = 120.0
+_REQUESTS_AT_ONCE = 4
 
 
 class EmbeddedAhead:
@@ -25,6 +29,7 @@ class EmbeddedAhead:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._known: dict[str, tuple[float, ...] | Refused] = {}
+        self._lock = Lock()
         self.tokens = 0
 
     @property
@@ -46,9 +51,10 @@ class EmbeddedAhead:
         tokens = 0
         if new:
             answer = self._embedder.embed_documents(new, purpose=purpose, timeout_s=timeout_s)
-            self._known |= dict(zip(new, answer.vectors, strict=True))
             tokens = answer.tokens
-        self.tokens += tokens
+            with self._lock:
+                self._known.update(zip(new, answer.vectors, strict=True))
+                self.tokens += tokens
         return Embedded(tuple(self._known[text] for text in texts), tokens)
 
     def embed_query(self, text: str, *, timeout_s: float) -> tuple[float, ...]:
@@ -58,22 +64,41 @@ class EmbeddedAhead:
         self._embedder.check()
 
 
+class _SeveralRequests(EmbeddedAhead):
+    """Sends the requests that the model's limit of inputs makes of many texts side by side. What was answered is known, even
+    if another of them failed."""
+
+    def __init__(self, embedder: Embedder, executor: Callable[[int], Executor]) -> None:
+        super().__init__(embedder)
+        self._executor = executor
+
+    def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
+        most = self.card.inputs_per_request
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if len(new) <= most:
+            return super().embed_documents(texts, purpose=purpose, timeout_s=timeout_s)
+        ask = super().embed_documents
+        before = self.tokens
+        with self._executor(_REQUESTS_AT_ONCE) as executor:
+            requests = [new[start : start + most] for start in range(0, len(new), most)]
+            sent = [executor.submit(ask, some, purpose=purpose, timeout_s=timeout_s) for some in requests]
+        for request in sent:
+            request.result()
+        return Embedded(tuple(self._known[text] for text in texts), self.tokens - before)
+
+
 def embed_ahead(
-    store: VectorStore,
     spec: ShadowSpec,
     embedder: Embedder,
-    keys: Sequence[str],
+    read: ReadAhead,
     *,
-    tenant: str | None,
+    executor: Callable[[int], Executor],
     reinsert: Collection[str] = (),
 ) -> EmbeddedAhead:
-    """Knows what these keys need as of now. Only a saving: reconcile reads again under its rows, and asks for what changed."""
-    ahead = EmbeddedAhead(embedder)
-    live = store.read(spec.live, keys, tenant=tenant)
-    if not live:
-        return ahead
-    shadow = store.read(spec.shadow, keys, tenant=tenant)
-    wanted = [obj for key, obj in live.items() if key in reinsert or differences(spec, obj, shadow.get(key))]
-    kept = {key: obj for key, obj in shadow.items() if key not in reinsert}
+    """Knows what these objects need as they were read. Only a saving: reconcile looks again under its rows, and asks for what
+    changed."""
+    ahead = _SeveralRequests(embedder, executor)
+    wanted = [obj for key, obj in read.live.items() if key in reinsert or differences(spec, obj, read.shadow.get(key))]
+    kept = {key: obj for key, obj in read.shadow.items() if key not in reinsert}
     vectors_for(spec, ahead, wanted, kept, purpose=Purpose.BACKFILL, timeout_s=_TIMEOUT_S)
     return ahead

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from vecferry.checks import objects
-from vecferry.domain.chunks import Chunk, ChunkState
 from vecferry.domain.journal import JournalRow, RowKind
-from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.domain.lifecycle import Phase
 from vecferry.domain.objects import StoredObject
 from vecferry.ports import Ports, Purpose
 from vecferry.protocol.fence import Fence
 from vecferry.protocol.ownership import OwnedRows
-from vecferry.protocol.reconcile import Reconciler
+from vecferry.protocol.reconcile import Reconciled, Reconciler
 from vecferry.steps import backfill, copying, create_shadow, cut_over, discard, retire, stage_runner
 
 
@@ -28,17 +27,15 @@ def publishes_its_routing_again(patch: pytest.MonkeyPatch) -> None:
 def checkpoints_before_it_copies(patch: pytest.MonkeyPatch) -> None:
     """Progress is recorded before the effect is confirmed."""
 
-    def copy_page(ports: Ports, migration: Migration, chunk: Chunk, owner: str) -> Chunk:
-        after = chunk.cursor or chunk.start
-        keys = ports.store.keys(migration.spec.live, after=after, until=chunk.end, limit=backfill.PAGE)
-        rows = {"rows_in": chunk.rows_in + len(keys), "rows_out": chunk.rows_out + len(keys)}
-        state = ChunkState.OPEN if keys else ChunkState.DONE
-        chunk = replace(chunk, cursor=keys[-1] if keys else chunk.cursor, state=state, **rows)
-        ports.ledger.checkpoint(chunk)
-        copying.copy_keys(ports, migration, keys, tenant=None, owner=owner, kind=RowKind.BACKFILL)
-        return chunk
+    copy = backfill._Copying._copy
 
-    patch.setattr(backfill, "_copy_page", copy_page)
+    def copy_later(self: Any, page: Any) -> Reconciled:
+        record(self, page, Reconciled(in_sync=set(page.keys)))
+        return copy(self, page)
+
+    record = backfill._Copying._record
+    patch.setattr(backfill._Copying, "_copy", copy_later)
+    patch.setattr(backfill._Copying, "_record", lambda self, page, done: None)
 
 
 def refuses_its_own_shadow(patch: pytest.MonkeyPatch) -> None:
