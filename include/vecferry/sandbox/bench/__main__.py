@@ -11,6 +11,7 @@ from functools import partial
 from vecferry.sandbox.bench import (
     dag_imports,
     demo_time,
+    limit_share,
     put_time,
     rollback_seen,
     route_time,
@@ -32,6 +33,7 @@ ON_SERVERS: dict[str, Callable[[Servers], Iterator[Figure]]] = {
     "put": put_time.measure,
     "rollback": rollback_seen.measure,
     "hold": write_hold.measure,
+    "limits": limit_share.measure,
 }
 
 
