@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from vecferry.sandbox.bench import (
+    backfill_speed,
     dag_imports,
     demo_time,
     limit_share,
@@ -33,6 +34,7 @@ ON_SERVERS: dict[str, Callable[[Servers], Iterator[Figure]]] = {
     "put": put_time.measure,
     "rollback": rollback_seen.measure,
     "hold": write_hold.measure,
+    "backfill": backfill_speed.measure,
     "limits": limit_share.measure,
 }
 
