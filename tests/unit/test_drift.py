@@ -195,7 +195,7 @@ def test_a_vector_that_is_new_in_live_pauses(world: World) -> None:
     migration_id = at(world, Phase.VALIDATED)
     schema = world.store._collections["Docs"].schema
     schema["vectorConfig"] = {"image": {"vectorizer": {"none": {}}, "vectorIndexType": "hnsw"}}
-    with pytest.raises(Paused, match="the migration names|beside named ones"):
+    with pytest.raises(Paused, match=r"the migration names|beside named ones"):
         stage_runner.act("cut_over_5", world.ports, migration_id)
 
 
