@@ -13,12 +13,15 @@ _LOOK = 200
 """Keys in one look: their density is off by 7% (1 ÷ √200), a sum of several of them by less."""
 _LOOKS_PER_PIECE = 6
 _FINENESS = 4
+_FEWEST_STRETCHES = 100
+"""Of two chunks too, bursts of ids must not be halved by guess."""
 _BEFORE_THE_FIRST = -1
 _ALL = 2**128 - 1
 
 
 def probe(store: VectorStore, collection: str, *, tenant: str | None, objects: int, pieces: int) -> list[Stretch]:
-    """Stretches of even density, each of at most a quarter of ``objects / pieces`` keys; ascending.
+    """Stretches of even density, each of at most a quarter of ``objects / pieces`` keys and a hundredth of
+    all; ascending.
 
     Cursor reads of 200 keys, some six for each piece, and a few hundred more for ids that lie close together. What it cannot
     see: a cluster in the middle of ids that are evenly spread otherwise, unless a look happens to come near it. Then the sum
@@ -26,7 +29,7 @@ def probe(store: VectorStore, collection: str, *, tenant: str | None, objects: i
     """
     probing = _Probing(store, collection, tenant, looks_left=_LOOKS_PER_PIECE * pieces + 400)
     probing.look_at(_BEFORE_THE_FIRST, _ALL)
-    probing.split_above(objects / (pieces * _FINENESS))
+    probing.split_above(objects / max(_FEWEST_STRETCHES, pieces * _FINENESS))
     found = [*probing.exact, *(Stretch(one.after, one.until, one.keys) for one in probing.guesses)]
     return sorted(found, key=lambda one: one.after)
 
