@@ -21,7 +21,7 @@ def rss_mb():
 # The libraries are used once, as an application has: what they load on first use is theirs.
 _PROGRAM = f"""{_RSS}
 import os, sys
-import alembic.command, cohere, dotenv, numpy, openai, pydantic_settings, pyrate_limiter, sqlalchemy, tenacity, weaviate
+import alembic.command, cohere, dotenv, numpy, openai, pydantic_settings, sqlalchemy, tenacity, weaviate
 host, grpc = os.environ["VECFERRY_WEAVIATE_URL"], os.environ["VECFERRY_WEAVIATE_GRPC"]
 client = weaviate.connect_to_local(
     host="127.0.0.1", port=int(host.rpartition(":")[2]), grpc_port=int(grpc.rpartition(":")[2])
