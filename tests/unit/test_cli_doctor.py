@@ -62,11 +62,11 @@ def test_a_collection_without_a_pin(world):
     assert "Collections that exist: Docs" in said.err
 
 
-def test_a_cross_reference_is_named(world):
-    properties = [{"name": "wrote", "dataType": ["Author"]}, {"name": "text", "dataType": ["text"]}]
+def test_a_reference_that_no_shadow_can_keep_is_named(world):
+    properties = [{"name": "parent", "dataType": ["Refs"]}, {"name": "text", "dataType": ["text"]}]
     world.store.create({"class": "Refs", "properties": properties, "vectorizer": "none", "vectorIndexType": "hnsw"})
     findings = found(world, "--collection", "Refs", code=1)
-    assert "cross-reference" in findings["schema"]["what"]
+    assert "parent" in findings["schema"]["what"]
 
 
 def test_one_of_pin_and_collection(world):

@@ -16,7 +16,7 @@ from vecferry.ports import Clock, Embedders, Ledger, Purpose, VectorStore
 from vecferry.protocol import restored
 from vecferry.protocol.not_indexed import not_indexed
 from vecferry.protocol.ownership import OwnedRows, claim_rows
-from vecferry.protocol.reconcile import Reconciler
+from vecferry.protocol.reconcile import Reconciled, Reconciler
 from vecferry.protocol.waking import waking
 from vecferry.protocol.watch import PAGE, Watch
 
@@ -115,19 +115,19 @@ class Janitor:
 
     def _reconcile(self, migration: Migration, owned: OwnedRows) -> tuple[int, str]:
         embedder = self._embedders.of(migration.spec.space, migration_id=migration.id)
-        try:
-            unfound = self._not_indexed(migration.spec, owned)
-        except VecferryError as error:
-            return 0, str(error)
         with self._awake(migration, owned) as store:
-            reconciler = Reconciler(migration.spec, store, embedder, self._clock, self._timings)
-            done = reconciler.reconcile(
-                owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE, reinsert=unfound
-            )
+            done = self._reconciled(Reconciler(migration.spec, store, embedder, self._clock, self._timings), owned)
             closed = self._ledger.close_rows(owned.of(done.in_sync)) if done.in_sync else 0
         # A page too large for its deadline would be too large each time.
         self._most_keys = max(_FEWEST_KEYS, self._most_keys // 4) if done.error else min(PAGE, self._most_keys * 2)
         return closed, str(done.error) if done.error else ""
+
+    def _reconciled(self, reconciler: Reconciler, owned: OwnedRows) -> Reconciled:
+        try:
+            unfound = self._not_indexed(reconciler.spec, owned)
+        except VecferryError as error:
+            return Reconciled(error=error)
+        return reconciler.reconcile(owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE, reinsert=unfound)
 
     def _awake(self, migration: Migration, owned: OwnedRows) -> AbstractContextManager[VectorStore]:
         """An application may have put a tenant to sleep over its last writes: nobody else would ever clear their rows."""

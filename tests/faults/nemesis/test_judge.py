@@ -329,8 +329,8 @@ def test_the_longest_write_hold_is_found(made: MadeUpSeed) -> None:
 
 @pytest.fixture
 def large(tmp_path: Path, servers: Servers) -> MadeUpSeed:
-    """Two pages of a backfill: the second was begun when the first had been confirmed."""
-    servers.seed = MadeUpSeed(tmp_path / "seed-7", servers.url, objects=500)
+    """Pages of a backfill: the last was begun when the first had been confirmed."""
+    servers.seed = MadeUpSeed(tmp_path / "seed-7", servers.url, objects=750)
     texts = list(servers.seed.texts.values())
     servers.seed.embeds = [servers.seed.paid(4, texts[:250]), servers.seed.paid(5, texts[250:])]
     return servers.seed

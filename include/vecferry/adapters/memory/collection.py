@@ -99,11 +99,12 @@ class MemoryCollection:
 
     def beacons(self, obj: StoredObject) -> list[tuple[str, str, str]]:
         """(property, collection, id) of each reference; a beacon without a collection means the property's first."""
+        targets = {prop["name"]: (prop.get("dataType") or [""])[0] for prop in self.schema.get("properties", ())}
         return [
-            (prop["name"], *_target(beacon["beacon"], prop["dataType"][0]))
-            for prop in self.schema.get("properties", ())
-            if prop["dataType"][0][:1].isupper()
-            for beacon in obj.properties.get(prop["name"]) or ()
+            (name, *_target(beacon["beacon"], target))
+            for name, target in targets.items()
+            if target[:1].isupper()
+            for beacon in obj.properties.get(name) or ()
         ]
 
     def store(self, obj: StoredObject) -> None:
