@@ -14,8 +14,8 @@ from vecferry.sandbox.checker.reading import Row
 from vecferry.sandbox.checker.vectors import text_of
 
 _PAGES_APART = 600
-"""Objects in the order of their uuids: a backfill page is 250, and deletes may stretch it. A copier that embeds a page so far on
-has confirmed the one in which it was before: two are in flight."""
+"""Objects in the order of their uuids: a backfill page is 250, and deletes may stretch it. A copier that embeds a page so
+far on has confirmed the one in which it was before: two are in flight."""
 _ONE_COPIER = 2_500
 """Objects up to which a backfill is one chunk; several copy at once, and none says how far another is."""
 _BUSY_S = 30.0
