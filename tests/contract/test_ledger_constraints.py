@@ -311,6 +311,10 @@ CHECKED = (
     ("spend_never_negative", "UPDATE spend SET tokens = -1 WHERE NOT settled"),
     ("spend_never_negative", "UPDATE spend SET nano_usd = -1 WHERE NOT settled"),
     ("spend_account", "DELETE FROM accounts"),
+    (
+        "capacity_key",
+        f"INSERT INTO capacity (account, model, began_at, state) VALUES ('a', 'm', {_AT}, '{{}}'), ('a', 'm', {_AT}, '{{}}')",
+    ),
     ("golden_pin", "INSERT INTO golden (pin, query_id, place, document) VALUES ('Nowhere', 'q', 0, '{}')"),
     (
         "measurements_migration",

@@ -40,7 +40,7 @@ def sql_world(url: str) -> World:
     world = make_world(12)
     ledger: Any = open_ledger(url, clock=world.clock)
     ledger.save_pin(Pin("Docs", "Docs", OLD.space, TextRecipe(("body",))), who="test", why="test")
-    return replace(world, ledger=ledger, ports=replace(world.ports, ledger=ledger))
+    return world.on(ledger)
 
 
 def next_release(folder: Path) -> Revisions:

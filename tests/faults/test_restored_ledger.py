@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def case(tmp_path: Path) -> Any:
     world = make_world(6)
     ledger: Any = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=world.clock)
     ledger.save_pin(Pin("Docs", "Docs", OLD.space, TextRecipe(("body",))), who="test", why="test")
-    made = Restorable(replace(world, ledger=ledger, ports=replace(world.ports, ledger=ledger)), tmp_path / "ledger.db")
+    made = Restorable(world.on(ledger), tmp_path / "ledger.db")
     yield made
     ledger.close()
 

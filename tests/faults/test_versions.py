@@ -185,6 +185,9 @@ def test_a_dead_router_is_dismissed_and_dual_write_waits_q_instead_of_an_hour(wo
     world.dual_write()
     waits = stage_runner.ready("enable_dual_write", world.ports, world.migration_id)
     assert not waits.done
+    assert "--dismiss" not in waits.waiting_for, "a healthy one is only slow"
+    world.clock.advance(10)
+    waits = stage_runner.ready("enable_dual_write", world.ports, world.migration_id)
     assert f"vecferry routers Docs --dismiss {dead._membership.router_id} --why" in waits.waiting_for
     dismissed(world, dead)
     assert not barrier_passed(world)

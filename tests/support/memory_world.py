@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vecferry.adapters.memory.clock import ManualClock
@@ -97,6 +97,11 @@ class World:
     ledger: MemoryLedger
     embedders: MemoryEmbedders
     ports: Ports
+
+    def on(self, ledger: Any) -> World:
+        """The same world with this ledger, which embedders ask as well."""
+        self.embedders.ledger = ledger
+        return replace(self, ledger=ledger, ports=replace(self.ports, ledger=ledger))
 
     def router(self, *, driven: bool = True, **options: Any) -> Router:
         """Without threads; a ``driven`` one refreshes whenever somebody sleeps, the other only when told."""

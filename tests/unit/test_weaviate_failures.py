@@ -77,7 +77,7 @@ def server() -> Iterator[Misbehaving]:
 
 @pytest.fixture
 def store(server: Misbehaving) -> Iterator[WeaviateStore]:
-    store = WeaviateStore(server.url, "127.0.0.1:1", "the-secret-key", timeout_s=0.4, schema_timeout_s=0.4)
+    store = WeaviateStore(server.url, "127.0.0.1:1", "the-secret-key", timeout_s=2, schema_timeout_s=2)
     yield store
     store.close()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any, cast
 
 from vecferry.domain.journal import RowKind
@@ -29,8 +30,8 @@ _ONLOAD_S, _POLL_S = 900.0, 0.2
 @contextmanager
 def waking(store: VectorStore, ledger: Ledger, clock: Clock, migration: Migration) -> Iterator[VectorStore]:
     """A store whose reads of live wake tenants, one at a time; on leaving, all of them sleep again. The same store where there
-    is nothing to wake: no tenants, or the migration is over."""
-    if isinstance(store, _WakingStore) or migration.ended or not store.tenants(migration.spec.live):
+    is nothing to wake, since the migration is over. The store is not asked before somebody reads: the way back needs none."""
+    if isinstance(store, _WakingStore) or migration.ended:
         yield store
         return
     tenants = _Tenants(store, ledger, clock, migration)
@@ -88,7 +89,11 @@ class _Tenants:
         self._store, self._ledger, self._clock, self._migration = store, ledger, clock, migration
         self._turn = ""
         self._lock = threading.RLock()
-        self._woken = left_awake(ledger, migration.id)
+
+    @cached_property
+    def _woken(self) -> dict[str, str]:
+        """Whoever woke them: what a crash left awake is put back by the next."""
+        return left_awake(self._ledger, self._migration.id)
 
     def turn_to(self, tenant: str) -> None:
         """One at a time: a thousand tenants awake are a thousand indexes in memory."""

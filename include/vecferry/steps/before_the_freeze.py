@@ -27,13 +27,14 @@ def obstacle(ports: Ports, migration: Migration) -> Obstacle | None:
 
 
 def _of_rows(ports: Ports, migration: Migration) -> Obstacle | None:
-    """Copiers' rows come by the page; a row older than δ, the worst turn of an owner that lives, is left to the janitor."""
+    """Copiers' rows come by the page; a row older than 2δ, the turn that its owner was in and its own, is left to the janitor.
+    Younger ones are what a freeze is for: nothing new comes, and the queue empties."""
     counts = ports.ledger.journal_counts(migration.id)
     rows, of_copiers = sum(counts.values()), sum(n for kind, n in counts.items() if kind is not RowKind.WRITE)
     if not rows:
         return None
     oldest_s = ports.ledger.oldest_row_age_s(migration.id)
-    if not of_copiers and oldest_s < ports.timings.delta_s:
+    if not of_copiers and oldest_s < 2 * ports.timings.delta_s:
         return None
     told = f"{rows:,} journal rows ({of_copiers:,} of copiers), the oldest {oldest_s:.0f} s old"
     taken_over_in_s = ports.timings.takeover_s - oldest_s

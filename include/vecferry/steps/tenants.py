@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from vecferry.domain.lifecycle import Migration
+from vecferry.errors import NotFound
 from vecferry.ports import Ports
 from vecferry.protocol.waking import waking
 
@@ -37,7 +38,10 @@ def with_tenants_awake(step: Callable[Concatenate[Ports, str, P], T]) -> Callabl
 def settle(ports: Ports, migration: Migration) -> None:
     """After the flip: the shadow's tenants have live's settings, and each is as active as live's was. Idempotent."""
     spec, store = migration.spec, ports.store
-    wanted = store.tenants(spec.live)
+    try:
+        wanted = store.tenants(spec.live)
+    except NotFound:  # dropped since: it was settled before
+        return
     if not wanted:
         return
     live, shadow = store.schema(spec.live), store.schema(spec.shadow)

@@ -59,10 +59,11 @@ SHOWN_ELSEWHERE = {
     mutants.backfill_scans_live_alone,
     mutants.updates_send_vectors_for_others,
     mutants.the_janitor_does_not_ask_the_index,
+    mutants.answers_are_not_held_against_the_fingerprint,
     mutants.discard_waits_for_nobody,
 }
-"""Two in ``test_regressions``, the third in ``test_writers``; the last in ``a_new_attempt_takes_the_old_name``, since the new
-name alone protects."""
+"""Two in ``test_regressions``, one in ``test_writers``, one in ``test_changed_model``; the last in
+``a_new_attempt_takes_the_old_name``, since the new name alone protects."""
 
 
 @pytest.fixture(autouse=True)

@@ -146,7 +146,7 @@ class MemoryEmbedders:
     def __init__(self, *cards: ModelCard, ledger: Ledger | None = None) -> None:
         self.catalogue = Catalogue(cards)
         self.migrations: list[str | None] = []
-        self._ledger = ledger
+        self.ledger = ledger
         self._of_migrations: dict[tuple[EmbeddingSpace, str], OfMigration] = {}
         self._embedders = {card.space.id: MemoryEmbedder(card) for card in cards}
 
@@ -161,9 +161,9 @@ class MemoryEmbedders:
         kept = kept_by_pin(space, pin)
         if kept:
             return lambda: kept
-        if self._ledger is None or migration_id is None:
+        if self.ledger is None or migration_id is None:
             return None
-        return self._of_migrations.setdefault((space, migration_id), OfMigration(self._ledger, space, migration_id))
+        return self._of_migrations.setdefault((space, migration_id), OfMigration(self.ledger, space, migration_id))
 
     def __getitem__(self, name: str) -> MemoryEmbedder:
         """By model, ``provider/model`` or space id, as the catalogue reads names; unknown ones raise ``NotFound``."""
