@@ -73,6 +73,7 @@ def test_a_row_that_comes_after_the_look_undoes_the_freeze_and_the_next_attempt_
     expect(dual.migration.phase is Phase.SERVING, "authority has not moved")
     dual.refresh()
     router.put(key_of("1"), {"body": "goes on"})
+    dual.clock.advance(2 * dual.ports.timings.delta_s)
     assert "journal rows" in refused(dual).what
     expect(freezes(dual) == 1, "and nobody is held again")
 

@@ -246,7 +246,7 @@ SCENARIOS: dict[str, Scenario] = {
                 ("W0 to open_rows ledger done", "J1 to turn"),
                 ("W0 to put_batch S", "J1 to turn"),
                 ("W0 to close_rows ledger", "J1 to turn"),
-                ("W0 to close_rows ledger", "J1 to turn", "J1 to read L done", "W1 to end", "J1 to put_batch S"),
+                ("W0 to close_rows ledger", "J1 to turn", "J1 to read L", "J1 to read S", "W1 to end", "J1 to put_batch S"),
             ),
         ),
         Scenario(
