@@ -46,6 +46,8 @@ def test_the_form_is_filled_by_collection_and_model_alone() -> None:
         {"chunk_concurrency": 0},
         {"chunk_concurrency": 5},
         {"approvals": "yes"},
+        {"max_live_p99_ms": 0},
+        {"keep_days": -1},
     ],
     ids=str,
 )

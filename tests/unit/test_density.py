@@ -13,9 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.memory_world import NEW, OLD, make_world, request
+from vecferry.adapters.memory.embedder import vector_of
 from vecferry.domain.chunks import LAST
 from vecferry.domain.density import SKEWED, Stretch, balanced_ranges, key_of, skew
-from vecferry.steps.density_probe import probe
+from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.steps import density_probe, plan
+from vecferry.steps.density_probe import probe, skew_warnings
 
 OBJECTS = 100_000
 
@@ -116,3 +120,17 @@ def test_edges_between_the_last_digits_are_told_apart() -> None:
 def test_without_keys_there_is_one_range() -> None:
     assert balanced_ranges([], 8) == [("", LAST)]
     assert skew([], 8) == 1.0
+
+
+def test_a_plan_says_that_ids_are_skewed_and_nothing_of_even_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(density_probe, "_WORTH_A_LOOK", 100)
+    world = make_world(200)
+    pin = world.ledger.pin("Docs")
+    assert not [said for said in plan.look(world.ports, pin, NEW, request())["warnings"] if "skewed" in said]
+    vector = vector_of(OLD.space, "one text")
+    for number in range(600):
+        obj = StoredObject(str(uuid.UUID(int=10**30 + number)), {"body": "one text"}, {UNNAMED: vector})
+        world.store.put("Docs", obj, timeout_s=1)
+    (said,) = [said for said in plan.look(world.ports, pin, NEW, request())["warnings"] if "skewed" in said]
+    assert "an eighth of their space holds 6 times its share" in said
+    assert skew_warnings(world.store, "Docs", 99) == []

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.memory_world import World, make_world, request
-from vecferry.domain.lifecycle import Migration
+from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.routing import Arm
 from vecferry.domain.telemetry import Observation, latency_bucket
-from vecferry.steps import stage_runner
-from vecferry.steps.throttling import LOOK_EVERY_S, Throttle
+from vecferry.steps import backfill, discard, roll_back, stage_runner
+from vecferry.steps.throttling import LOOK_EVERY_S, Throttle, throttle_of
 
 
 @pytest.fixture
@@ -19,9 +19,15 @@ def world() -> World:
     return make_world(5)
 
 
-def migrating(world: World) -> Migration:
-    planned = stage_runner.act("plan", world.ports, request())
+def migrating(world: World, limit_ms: float | None = 20.0) -> Migration:
+    planned = stage_runner.act("plan", world.ports, request(max_live_p99_ms=limit_ms))
     return world.ports.ledger.migration(planned["migration_id"])
+
+
+def throttle(world: World) -> Throttle:
+    made = throttle_of(world.ports, migrating(world))
+    assert made is not None
+    return made
 
 
 def observe(world: World, latency_ms: float, arm: Arm = Arm.LIVE, queries: int = 200) -> None:
@@ -35,32 +41,49 @@ def after_a_look(world: World, throttle: Throttle) -> float:
 
 
 def test_a_copier_pauses_while_live_queries_are_slow_and_goes_on_when_they_are_not(world: World) -> None:
-    migration = migrating(world)
     observe(world, 10)
-    throttle = Throttle(world.ports, migration)
-    assert after_a_look(world, throttle) == 0.0
+    copier = throttle(world)
+    assert after_a_look(world, copier) == 0.0
     observe(world, 100)
     before_s = world.ports.clock.monotonic()
-    paused_s = after_a_look(world, throttle)
+    paused_s = after_a_look(world, copier)
     assert paused_s > 0
     assert world.ports.clock.monotonic() - before_s == pytest.approx(LOOK_EVERY_S + paused_s)
-    assert "p99" in throttle.why
-    assert throttle.wait() == paused_s, "between two looks it stays as it is"
+    assert "p99" in copier.why
+    assert copier.wait() == paused_s, "between two looks it stays as it is"
     observe(world, 10)
-    assert after_a_look(world, throttle) == 0.0
+    assert after_a_look(world, copier) == 0.0
 
 
 def test_the_shadows_latency_is_none_of_the_users(world: World) -> None:
-    migration = migrating(world)
     observe(world, 10)
-    throttle = Throttle(world.ports, migration)
+    copier = throttle(world)
     observe(world, 900, Arm.SHADOW)
-    assert after_a_look(world, throttle) == 0.0
+    assert after_a_look(world, copier) == 0.0
 
 
 def test_a_store_that_does_not_answer_pauses_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    throttle = Throttle(world.ports, migrating(world))
+    copier = throttle(world)
     store: Any = world.ports.store
     monkeypatch.setattr(store, "alive", lambda: False)
-    assert after_a_look(world, throttle) > 0
-    assert throttle.why == "the store does not answer"
+    assert after_a_look(world, copier) > 0
+    assert copier.why == "the store does not answer"
+
+
+def test_without_an_agreed_limit_nobody_is_slowed_down(world: World) -> None:
+    assert throttle_of(world.ports, migrating(world, None)) is None
+
+
+def test_a_backfill_asks_its_throttle_before_each_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "PAGE", 2)
+    monkeypatch.setattr(Throttle, "wait", lambda self: waited.append(self._pin))
+    waited: list[str] = []
+    for limit_ms in (20.0, None):
+        migration = migrating(world, limit_ms)
+        stage_runner.act("create_shadow", world.ports, migration.id)
+        world.walk_to(migration.id, Phase.SHADOW_CREATED)
+        stage_runner.act("enable_dual_write", world.ports, migration.id)
+        backfill.run_all(world.ports, migration.id)
+        assert len(waited) == 4, "three pages, and the look that finds no more"
+        roll_back.act(world.ports, migration.id, who="tess", why="test")
+        discard.act(world.ports, migration.id, who="tess", why="test")

@@ -100,6 +100,14 @@ def _pace(given: Mapping[str, Any]) -> dict[str, Param]:
             given, "soak_minutes", 30, title="Soak, minutes", section=_PACE, type="number", minimum=0, maximum=43_200,
             description="The least time at each percent.",
         ),
+        "max_live_p99_ms": _param(
+            given, "max_live_p99_ms", None, title="Users' p99, ms", section=_PACE, type=["number", "null"], exclusiveMinimum=0,
+            description="While the live searches' p99 is above it, the backfill slows down. Empty: as quick as it can be.",
+        ),
+        "keep_days": _param(
+            given, "keep_days", None, title="Keep the old collection, days", section=_PACE, type=["number", "null"], minimum=0,
+            description="After retire; then `vecferry drop-old` may delete it. Empty: the setting's, 14 by default.",
+        ),
         "chunk_concurrency": _param(
             given, "chunk_concurrency", at_once, title="Chunks at once", section=_PACE, type="integer",
             minimum=1, maximum=at_once,

@@ -40,6 +40,8 @@ def request_of_run(context: Context) -> MigrationRequest:
         soak_minutes=params["soak_minutes"],
         margin=params["margin"],
         chunk_concurrency=params["chunk_concurrency"],
+        max_live_p99_ms=params.get("max_live_p99_ms"),
+        keep_days=params.get("keep_days"),
         overlong=params.get("too_long", "truncate"),
         inbound_references=params.get("inbound_references", "refuse"),
         sweep=params["sweep"],

@@ -51,6 +51,10 @@ def run(
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
     ] = None,
+    max_live_p99_ms: Annotated[
+        float | None,
+        typer.Option("--max-live-p99-ms", metavar="MS", help="The backfill slows down while live's searches are slower."),
+    ] = None,
     sweep: Annotated[
         bool,
         typer.Option("--sweep", metavar="", help="Some applications write without the Router: find their changes by scanning."),
@@ -76,6 +80,7 @@ def run(
         margin=margin,
         overlong=_policy(too_long),
         keep_days=keep_days,
+        max_live_p99_ms=max_live_p99_ms,
         inbound_references=_inbound(inbound_references),
         sweep=sweep,
         who=person(who),

@@ -18,6 +18,7 @@ class MigrationRequest:
     """``collection`` is the pin's name. ``budget_usd`` caps the spend; ``deadline`` is the day by which it must be done;
     ``soak_minutes`` the least time at each percent; ``margin`` the tolerated loss in points of nDCG@10; ``notice_id`` names the
     notice that started it, ``who`` the person or DAG run. ``keep_days``: how long the old collection is kept after ``retire``.
+    ``max_live_p99_ms``: the live searches' p99 above which the backfill slows down; without one it does not look.
     ``inbound_references``: whether references of other collections to the live one stop the plan.
     ``sweep``: some applications write the live collection natively, not through the Router; scanning finds their changes.
     """
@@ -31,6 +32,7 @@ class MigrationRequest:
     soak_minutes: float = 30.0
     margin: float | None = None
     chunk_concurrency: int = 4
+    max_live_p99_ms: float | None = None
     overlong: OverlongPolicy = "truncate"
     keep_days: float | None = None
     sweep: bool = False
@@ -51,6 +53,8 @@ class MigrationRequest:
             problems.append("margin must be between 0 and 1")
         if self.keep_days is not None and self.keep_days < 0:
             problems.append("keep_days must not be negative")
+        if self.max_live_p99_ms is not None and self.max_live_p99_ms <= 0:
+            problems.append("max_live_p99_ms must be above 0")
         if self.chunk_concurrency < 1:
             problems.append("chunk_concurrency must be at least 1")
         if problems:

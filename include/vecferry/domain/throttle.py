@@ -12,8 +12,6 @@ FIRST_PAUSE_S = 0.1
 ENOUGH_QUERIES = 20
 """Fewer in an interval say nothing of a p99: the next look adds to them."""
 
-BASE_QUERIES = 100
-LATENCY_RATIO, LATENCY_SLACK_MS = 1.5, 5.0
 STORE_RATIO, STORE_SLACK_S = 4.0, 0.25
 
 Histogram = Mapping[int, int]
@@ -22,23 +20,14 @@ Histogram = Mapping[int, int]
 
 @dataclass(frozen=True)
 class Pace:
-    """``pause_s`` before each page. ``seen``: what routers had counted when last judged; ``best_store_s``: the store's quickest
-    answer so far; ``why`` it pauses, for people."""
+    """``pause_s`` before each page. ``limit_ms``: the p99 agreed for live; ``seen``: what routers had counted when last judged;
+    ``best_store_s``: the store's quickest answer so far; ``why`` it pauses, for people."""
 
-    limit_ms: float | None
+    limit_ms: float
     seen: Histogram
     pause_s: float = 0.0
     best_store_s: float | None = None
     why: str = ""
-
-
-def first_pace(before: Histogram, limit_ms: float | None) -> Pace:
-    """``before``: what routers had counted before the copy began. Without an agreed limit its p99 is the measure, if there are
-    enough queries to tell; without either, only the store is looked at."""
-    if limit_ms is None and sum(before.values()) >= BASE_QUERIES:
-        usual_ms = percentile_ms(dict(before), 0.99)
-        limit_ms = None if usual_ms is None else usual_ms * LATENCY_RATIO + LATENCY_SLACK_MS
-    return Pace(limit_ms, before)
 
 
 def next_pace(pace: Pace, counted: Histogram, store_s: float | None) -> Pace:
@@ -56,7 +45,7 @@ def next_pace(pace: Pace, counted: Histogram, store_s: float | None) -> Pace:
 
 
 def _users_suffer(pace: Pace, p99_ms: float | None) -> str:
-    if pace.limit_ms is None or p99_ms is None or p99_ms <= pace.limit_ms:
+    if p99_ms is None or p99_ms <= pace.limit_ms:
         return ""
     return f"the users' p99 is {p99_ms:.0f} ms, more than {pace.limit_ms:.0f} ms"
 

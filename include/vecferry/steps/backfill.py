@@ -24,6 +24,7 @@ from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of,
 from vecferry.steps.sampling import tenants_of
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.tenants import with_tenants_awake
+from vecferry.steps.throttling import throttle_of
 
 PAGE = 250
 """Objects under rows together."""
@@ -148,10 +149,13 @@ class _Copying:
         deleted in live, without a row. Nobody else would look at that key before parity, which would raise it as an alarm.
         """
         store, spec, chunk = self.ports.store, self.migration.spec, self.chunk
+        throttle = throttle_of(self.ports, self.migration)
         after = chunk.cursor or chunk.start
         while True:
             refuse_if_asked_to_end()
             refuse_if_paused(self.ports.ledger.migration(self.migration.id))
+            if throttle is not None:
+                throttle.wait()
             keys = keys_of_both(store, spec, after=after, until=chunk.end, limit=PAGE, tenant=chunk.tenant)
             if not keys:
                 return

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
-from vecferry.domain.density import Stretch, key_of
+from vecferry.domain.density import SKEWED, Stretch, key_of, skew
 from vecferry.ports import VectorStore
 
 _LOOK = 200
@@ -16,6 +16,7 @@ _FINENESS = 4
 _FEWEST_STRETCHES = 100
 """Of two chunks too, bursts of ids must not be halved by guess."""
 _BEFORE_THE_FIRST = -1
+_WORTH_A_LOOK, _PIECES = 5_000, 8
 _ALL = 2**128 - 1
 
 
@@ -32,6 +33,19 @@ def probe(store: VectorStore, collection: str, *, tenant: str | None, objects: i
     probing.split_above(objects / max(_FEWEST_STRETCHES, pieces * _FINENESS))
     found = [*probing.exact, *(Stretch(one.after, one.until, one.keys) for one in probing.guesses)]
     return sorted(found, key=lambda one: one.after)
+
+
+def skew_warnings(store: VectorStore, collection: str, objects: int) -> list[str]:
+    """What a plan says of ids that lie unevenly; nothing of a small collection, which is one chunk or two anyway."""
+    if objects < _WORTH_A_LOOK:
+        return []
+    times = skew(probe(store, collection, tenant=None, objects=objects, pieces=_PIECES), _PIECES)
+    if times < SKEWED:
+        return []
+    return [
+        f"the ids are skewed: an eighth of their space holds {times:.0f} times its share; chunks are cut by a probe of them, "
+        "so that each has about as many objects as the others"
+    ]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
 from vecferry.steps import inbound_references, server_side, shared_space
 from vecferry.steps.asking import golden_of
+from vecferry.steps.density_probe import skew_warnings
 from vecferry.steps.fingerprint import take
 from vecferry.steps.model_end import percents_past_the_end
 from vecferry.steps.planning_texts import sampled_texts
@@ -86,7 +87,8 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     counted = tokens_to_pay(texts, card.max_tokens, request.overlong)
     figures = _estimate(ports, pin, card, request, objects, sample, counted)
     about_texts = text_figures(texts, objects, card.max_tokens, request.overlong)
-    said = [*shared_space.warnings(pin, card), *text_warnings(about_texts, len(texts)), *inbound.warnings(pin.alias)]
+    skewed = [] if tenants else skew_warnings(ports.store, pin.collection, objects)
+    said = [*skewed, *shared_space.warnings(pin, card), *text_warnings(about_texts, len(texts)), *inbound.warnings(pin.alias)]
     return (
         figures.as_dict()
         | _judging(ports, request, figures, [*said, *_ending(ports, pin, request, figures)])

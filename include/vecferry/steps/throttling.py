@@ -6,22 +6,25 @@ from collections import Counter
 
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.routing import Arm
-from vecferry.domain.throttle import Histogram, first_pace, next_pace
+from vecferry.domain.throttle import Histogram, Pace, next_pace
 from vecferry.ports import Ports
 
 LOOK_EVERY_S = 2.0
-LIMIT_OPTION = "max_live_p99_ms"
-"""The migration's option; without it, half as much again as before the copy."""
+
+
+def throttle_of(ports: Ports, migration: Migration) -> Throttle | None:
+    """``None`` where no limit of live's p99 was agreed: then a copy is as quick as provider and store allow."""
+    limit_ms = migration.options.get("max_live_p99_ms")
+    return None if limit_ms is None else Throttle(ports, migration.pin, float(limit_ms))
 
 
 class Throttle:
     """For one worker; ``wait`` before each page. Not thread-safe."""
 
-    def __init__(self, ports: Ports, migration: Migration) -> None:
+    def __init__(self, ports: Ports, pin: str, limit_ms: float) -> None:
         self._ports = ports
-        self._pin = migration.pin
-        limit_ms = migration.options.get(LIMIT_OPTION)
-        self._pace = first_pace(self._counted(), None if limit_ms is None else float(limit_ms))
+        self._pin = pin
+        self._pace = Pace(limit_ms, self._counted())
         self._looked_at_s = ports.clock.monotonic()
 
     def wait(self) -> float:
