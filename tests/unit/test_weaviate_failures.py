@@ -140,6 +140,7 @@ def test_what_was_never_sent_was_not_written(write: str) -> None:
         ("no such prop with name 'x' found in class 'Docs' in the schema", BadInput),
         ("invalid integer property 'n' on class 'Docs': requires an integer", BadInput),
         ("tenant not active: 'b'", BadInput),
+        ("invalid cref: 'cref' Docs:wrote: no object with id 1 found", BadInput),
         ("class 'Docs' not present in schema", NotFound),
         ("broadcast: cannot reach enough replicas", UnknownOutcome),
         ("", UnknownOutcome),

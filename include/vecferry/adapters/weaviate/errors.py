@@ -16,7 +16,7 @@ _NO_COLLECTION = re.compile(
 _INVALID = re.compile(
     r"no such prop|invalid \S+( array)? property|multi-tenancy|tenant not (found|active)|vector lengths|vector dimensions|"
     r"vector with length|does not have|must be of type|unknown primitive data type|not configured|"
-    r"could not find (property|target vector)|target vector",
+    r"could not find (property|target vector)|target vector|invalid cref",
     re.I,
 )
 _NO_ACCESS = re.compile(r"unauthori[sz]ed|forbidden|invalid api key", re.I)
