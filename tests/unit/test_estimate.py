@@ -12,7 +12,7 @@ from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.embedding_time import EmbeddingPace, embedding_time, inputs_per_request
 from vecferry.domain.estimate import Assumptions, Estimate, estimate
 from vecferry.domain.footprint import GIB, StorageRates, footprint
-from vecferry.domain.sampled_total import sampled_total, tokens_of_characters
+from vecferry.domain.sampled_total import sampled_total
 from vecferry.errors import BadInput
 
 SEED = 20261103
@@ -63,11 +63,6 @@ def test_a_whole_collection_has_no_interval_and_one_object_none_to_give() -> Non
 def test_an_impossible_sample_is_refused(sample: list[float], population: int) -> None:
     with pytest.raises(BadInput, match="were sampled"):
         sampled_total(sample, population)
-
-
-def test_characters_are_a_quarter_of_a_token_unless_said_otherwise() -> None:
-    assert tokens_of_characters([400, 0]) == [100.0, 0.0]
-    assert tokens_of_characters([400], 2.0) == [200.0]
 
 
 def test_tokens_a_minute_bind_long_texts() -> None:

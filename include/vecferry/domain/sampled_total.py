@@ -11,9 +11,6 @@ import numpy as np
 from vecferry.domain.student_t import quantile
 from vecferry.errors import BadInput
 
-CHARACTERS_PER_TOKEN = 4.0
-"""OpenAI's rule of thumb for English; other languages and code have fewer characters a token, down to 1."""
-
 
 @dataclass(frozen=True)
 class SampledTotal:
@@ -46,8 +43,3 @@ def sampled_total(sample: Sequence[float], population: int, *, confidence: float
     error = population * float(values.std(ddof=1)) / math.sqrt(n) * math.sqrt(1.0 - n / population)
     half_width = quantile(0.5 + confidence / 2, n - 1) * error
     return SampledTotal(total, max(float(values.sum()), total - half_width), total + half_width, mean, n, population)
-
-
-def tokens_of_characters(lengths: Sequence[int], characters_per_token: float = CHARACTERS_PER_TOKEN) -> list[float]:
-    """Token counts guessed from text lengths in characters, for models whose tokenizer is not at hand."""
-    return [length / characters_per_token for length in lengths]
