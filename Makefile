@@ -11,7 +11,7 @@ SEED ?=
 VENV := .vecferry/venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q
-# Tests on fakes compute; those on real processes mostly wait, and start many processes each.
+# Tests on fakes compute; those on real processes mostly wait, and start many processes each. The longest file comes first.
 WORKERS ?= 3
 REAL_WORKERS ?= 2
 # What ARGS choose may all be in one of the two halves.
@@ -43,7 +43,7 @@ demo: venv ## a whole migration on real parts, with an application on it; ARGS=-
 test: venv ## all tests: unit, faults, contract, DAGs, integration, end to end
 	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
 	@$(PYTEST) -n $(WORKERS) --dist worksteal tests/unit tests/faults tests/contract tests/dags --ignore=tests/faults/nemesis $(ARGS) $(NONE)
-	@$(PYTEST) -n $(REAL_WORKERS) --dist loadfile tests/e2e tests/faults/nemesis tests/integration $(ARGS) $(NONE)
+	@$(PYTEST) -n $(REAL_WORKERS) --dist loadfile --no-loadscope-reorder tests/e2e tests/faults/nemesis tests/integration $(ARGS) $(NONE)
 
 faults: venv ## everything around a migration killed, cut and made to lie; SEEDS=50, or SEED=7 for that one again
 	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
