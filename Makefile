@@ -11,9 +11,9 @@ SEED ?=
 VENV := .vecferry/venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q
-# Tests on fakes compute; those on real processes mostly wait, and start many processes each. The longest file comes first.
+# Tests on fakes share the machine; those that time real processes have it to themselves, unless it has cores to spare.
 WORKERS ?= 3
-REAL_WORKERS ?= 2
+REAL_WORKERS ?= 1
 # What ARGS choose may all be in one of the two halves.
 NONE = $(if $(ARGS),|| test $$? = 5)
 
