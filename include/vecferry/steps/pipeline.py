@@ -46,7 +46,12 @@ class Pipeline(Generic[Page, Done]):
     def _record_first(self) -> None:
         """Waits for it. What fails stays the first: nothing behind it may be recorded."""
         page, future = self._flying[0]
-        self._record(page, future.result())
+        done = future.result()
+        try:
+            self._record(page, done)
+        except BaseException:
+            self._flying.clear()  # it may have been recorded: not a second time, and nothing behind it
+            raise
         self._flying.popleft()
 
     def _land(self) -> None:

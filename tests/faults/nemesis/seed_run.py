@@ -104,8 +104,17 @@ def _count_before_retire(world: SeedWorld) -> None:
     """Both sides hold the same, just before authority moves once."""
     world.ask_apps(Wish.PAUSE_WRITES)
     _wait_journal_empty(world)
-    write_json(world.folder / "before_retire.json", _inspected(world))
+    found = sorted(str(stored["id"]) for stored in _stored(world, str(world.shadow())))
+    write_json(world.folder / "before_retire.json", {**_inspected(world), "at": time.time(), "found": found})
     world.ask_apps(Wish.RUN)
+
+
+def _stored(world: SeedWorld, collection: str) -> list[Mapping[str, Any]]:
+    weaviate = WeaviateRest(world.servers.weaviate.http_url)
+    try:
+        return list(weaviate.objects(collection))
+    finally:
+        weaviate.close()
 
 
 def _wait_journal_empty(world: SeedWorld) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,6 +171,32 @@ def test_a_vector_of_the_old_space_is_mixed(made: MadeUpSeed) -> None:
 def test_an_object_that_no_search_finds_is_unindexed(made: MadeUpSeed) -> None:
     made.hidden.add(key_of(3))
     only(judged(made), unindexed=1)
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "found", "written", "unindexed"),
+    [
+        (START + 55, True, False, 0),
+        (START + 45, True, False, 1),  # before all was counted: parity and the janitor had to mend it
+        (START + 55, False, False, 1),
+        (START + 55, True, True, 1),
+    ],
+    ids=["lost by a kill after it was found", "killed before", "never found", "written since"],
+)
+def test_what_a_killed_servers_index_forgets_of_what_was_found_is_the_servers_own(
+    made: MadeUpSeed, killed_at: float, found: bool, written: bool, unindexed: int
+) -> None:
+    uuid = key_of(3)
+    made.hidden.add(uuid)
+    made.more["before_retire.json"] = {"at": START + 50, "found": [uuid] if found else []}
+    made.injections.append({**_killed(made), "began": killed_at})
+    if written:
+        made.wrote(56, "update", uuid, {"body": "text 3"})
+    only(judged(made), unindexed=unindexed) if unindexed else only(judged(made))
+
+
+def _killed(made: MadeUpSeed) -> dict[str, Any]:
+    return {**made.injections[0], "id": "7-retire-9", "fault": "kill_weaviate", "phase": "retire", "target": "weaviate"}
 
 
 def test_what_was_seen_on_both_sides_before_the_flip_counts_too(made: MadeUpSeed) -> None:
