@@ -134,12 +134,7 @@ class VectorStore(Protocol):
         """Deletes one object; deleting an absent one succeeds."""
 
     def put_batch(
-        self,
-        collection: str,
-        objects: Sequence[StoredObject],
-        *,
-        timeout_s: float,
-        unchecked_references: bool = False,
+        self, collection: str, objects: Sequence[StoredObject], *, timeout_s: float, unchecked_references: bool = False
     ) -> dict[str, str]:
         """Writes many; returns uuid → error for those refused. An answer is no confirmation (rule 2a): read back.
 
