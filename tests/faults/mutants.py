@@ -25,7 +25,6 @@ from vecferry.domain.shadow import differences
 from vecferry.errors import Conflict, NotWritten, UnknownOutcome
 from vecferry.protocol import reconcile
 from vecferry.protocol.fence import Fence
-from vecferry.protocol.janitor import Janitor
 from vecferry.protocol.ownership import OwnedRows
 from vecferry.protocol.reconcile import Reconciled, Reconciler
 from vecferry.protocol.watch import Watch
@@ -227,7 +226,7 @@ def parity_puts_what_is_not_indexed_again(patch: pytest.MonkeyPatch) -> None:
 
 def the_janitor_does_not_ask_the_index(patch: pytest.MonkeyPatch) -> None:
     """Rule 12a."""
-    patch.setattr(Janitor, "_not_indexed", lambda self, spec, owned: set())
+    patch.setattr(Reconciler, "_lacking", lambda self, keys, tenant: frozenset())
 
 
 def unknown_operations_finish_at_once(patch: pytest.MonkeyPatch) -> None:

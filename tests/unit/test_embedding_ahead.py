@@ -50,7 +50,7 @@ def test_without_it_the_page_is_fenced_after_it_was_paid_for(world: World, monke
     from vecferry.errors import VecferryError
     from vecferry.steps import copying
 
-    monkeypatch.setattr(copying, "_ahead", lambda ports, migration, embedder, *rest: embedding_ahead.EmbeddedAhead(embedder))
+    monkeypatch.setattr(copying, "embed_ahead", lambda spec, embedder, read, **named: embedding_ahead.EmbeddedAhead(embedder))
     migration_id = dual_writing(world)
     slow(world, 10 * world.ports.timings.row_deadline_s)
     with pytest.raises(VecferryError):

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from vecferry.domain.journal import JournalRow
 from vecferry.domain.lifecycle import PROTOCOL_VERSION, Migration, understands
 from vecferry.domain.routing import Mode
-from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.timing import Timings
-from vecferry.errors import BadInput, LedgerRestored, VecferryError
+from vecferry.errors import LedgerRestored
 from vecferry.ports import Clock, Embedders, Ledger, Purpose, VectorStore
 from vecferry.protocol import restored
-from vecferry.protocol.not_indexed import not_indexed
 from vecferry.protocol.ownership import OwnedRows, claim_rows
-from vecferry.protocol.reconcile import Reconciled, Reconciler
+from vecferry.protocol.reconcile import Reconciler
 from vecferry.protocol.waking import waking
 from vecferry.protocol.watch import PAGE, Watch
 
@@ -116,32 +114,17 @@ class Janitor:
     def _reconcile(self, migration: Migration, owned: OwnedRows) -> tuple[int, str]:
         embedder = self._embedders.of(migration.spec.space, migration_id=migration.id)
         with self._awake(migration, owned) as store:
-            done = self._reconciled(Reconciler(migration.spec, store, embedder, self._clock, self._timings), owned)
+            reconciler = Reconciler(migration.spec, store, embedder, self._clock, self._timings)
+            done = reconciler.reconcile(
+                owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE, unconfirmed=True
+            )
             closed = self._ledger.close_rows(owned.of(done.in_sync)) if done.in_sync else 0
         # A page too large for its deadline would be too large each time.
         self._most_keys = max(_FEWEST_KEYS, self._most_keys // 4) if done.error else min(PAGE, self._most_keys * 2)
         return closed, str(done.error) if done.error else ""
-
-    def _reconciled(self, reconciler: Reconciler, owned: OwnedRows) -> Reconciled:
-        try:
-            unfound = self._not_indexed(reconciler.spec, owned)
-        except VecferryError as error:
-            return Reconciled(error=error)
-        return reconciler.reconcile(owned.keys, tenant=owned.tenant, fence=owned.fence, purpose=Purpose.WRITE, reinsert=unfound)
 
     def _awake(self, migration: Migration, owned: OwnedRows) -> AbstractContextManager[VectorStore]:
         """An application may have put a tenant to sleep over its last writes: nobody else would ever clear their rows."""
         if owned.tenant is None:
             return nullcontext(self._store)
         return waking(self._store, self._ledger, self._clock, migration)
-
-    def _not_indexed(self, spec: ShadowSpec, owned: OwnedRows) -> set[str]:
-        """Nobody confirmed the last write of these keys: its server may have been killed over it (rule 12a).
-
-        Without this look: what is stored and equal is closed, and no search finds it, if parity has passed before, for ever.
-        """
-        try:
-            stored = self._store.read(spec.shadow, owned.keys, tenant=owned.tenant)
-            return not_indexed(self._store, spec.shadow, stored, vector_name=spec.vector_name, tenant=owned.tenant)
-        except BadInput:
-            return set()  # a removed tenant, which reconcile knows what to do with; or it says the same

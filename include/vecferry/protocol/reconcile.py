@@ -11,6 +11,7 @@ from vecferry.domain.timing import Timings
 from vecferry.errors import BadInput, Retryable, VecferryError
 from vecferry.ports import Clock, Embedder, Purpose, VectorStore
 from vecferry.protocol.fence import Fence
+from vecferry.protocol.not_indexed import not_indexed
 from vecferry.protocol.vectors import Vectors, vectors_for
 
 _MAX_DISBELIEF = 3
@@ -65,19 +66,30 @@ class Reconciler:
         fence: Fence,
         purpose: Purpose,
         reinsert: Collection[str] = (),
+        unconfirmed: bool = False,
     ) -> Reconciled:
         """Read L → embed → write S (delete where L has no object) → read S and L again; what differs starts over.
 
         Gives up at the fence: a provider that says "wait an hour" must not hold an owner. ``reinsert`` names objects whose
         stored vector is not to be trusted, not indexed or of another space: embedded anew, and deleted first, since an
-        identical put heals no index (12a).
+        identical put heals no index (12a). ``unconfirmed``: nobody confirmed the last write of these keys, so the index is
+        asked which of them it lacks.
         """
         done = Reconciled()
+        pending = list(dict.fromkeys(keys))
         try:
-            self._until_stable(list(dict.fromkeys(keys)), tenant, fence, purpose, frozenset(reinsert), done)
+            lacking = self._lacking(pending, tenant) if unconfirmed else frozenset()
+            self._until_stable(pending, tenant, fence, purpose, lacking.union(reinsert), done)
         except VecferryError as error:  # any unclear answer, on L or S, leaves the rows (rule 4)
             done.error = error
         return done
+
+    def _lacking(self, keys: list[str], tenant: str | None) -> frozenset[str]:
+        """Without this look: what a server stored when it was killed over it is equal, and so done, and no search finds it; if
+        parity has passed before, for ever."""
+        stored = self._read(self.spec.shadow, keys, tenant)
+        name = self.spec.vector_name
+        return frozenset(not_indexed(self.store, self.spec.shadow, stored, vector_name=name, tenant=tenant))
 
     def _until_stable(
         self,

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration
-from vecferry.ports import Embedder, Ports, Purpose
+from vecferry.ports import Ports, Purpose
 from vecferry.protocol.ownership import open_rows
 from vecferry.protocol.reconcile import ReadAhead, Reconciled, Reconciler
 from vecferry.steps.both_sides import BothSides, read_both
-from vecferry.steps.embedding_ahead import EmbeddedAhead, embed_ahead
+from vecferry.steps.embedding_ahead import embed_ahead
 
 
 def copy_keys(
@@ -33,7 +33,8 @@ def copy_keys(
     if not keys:
         return Reconciled()
     embedder = ports.embedders.of(migration.spec.space, migration_id=migration.id)
-    ahead = _ahead(ports, migration, embedder, keys, tenant, reinsert, read)
+    known = read or read_both(ports.store, ports.clock, migration.spec, keys, tenant=tenant)
+    ahead = embed_ahead(migration.spec, embedder, known.objects, executor=ports.executor, reinsert=reinsert)
     owned = open_rows(ports.ledger, ports.clock, ports.timings, migration.id, keys, tenant=tenant, owner=owner, kind=kind)
     reconciler = Reconciler(migration.spec, ports.store, ahead, ports.clock, ports.timings, _still_good(ports, read))
     done = reconciler.reconcile(owned.keys, tenant=tenant, fence=owned.fence, purpose=Purpose.BACKFILL, reinsert=reinsert)
@@ -43,19 +44,6 @@ def copy_keys(
     if done.error is not None:
         raise done.error
     return done
-
-
-def _ahead(
-    ports: Ports,
-    migration: Migration,
-    embedder: Embedder,
-    keys: Sequence[str],
-    tenant: str | None,
-    reinsert: Collection[str],
-    read: BothSides | None,
-) -> EmbeddedAhead:
-    known = read or read_both(ports.store, ports.clock, migration.spec, keys, tenant=tenant)
-    return embed_ahead(migration.spec, embedder, known.objects, executor=ports.executor, reinsert=reinsert)
 
 
 def _still_good(ports: Ports, read: BothSides | None) -> ReadAhead | None:

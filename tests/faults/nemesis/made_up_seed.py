@@ -20,6 +20,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from tests.faults.nemesis.judge import SeedOutcome, judge_seed
+from tests.faults.nemesis.judge.outcome import MUST_BE_ZERO
+
 START = 1_700_000_000.0
 LIVE, SHADOW = "Docs", "Docs_new"
 OLD, NEW = "old-model", "new-model"
@@ -288,3 +291,13 @@ def _handler(servers: Servers) -> type[BaseHTTPRequestHandler]:
             """Nobody reads it."""
 
     return Handler
+
+
+def judged(made: MadeUpSeed) -> SeedOutcome:
+    return judge_seed(made.save())
+
+
+def only(outcome: SeedOutcome, **counts: int) -> None:
+    """Exactly these defects, and of nothing else that must be zero any."""
+    found = {kind: getattr(outcome, kind) for kind in MUST_BE_ZERO if getattr(outcome, kind)}
+    assert found == counts, outcome.defects

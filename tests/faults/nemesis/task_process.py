@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from tests.faults.nemesis.warm import state_of, was_there
 from vecferry.sandbox.wait_until import wait_until
 
 _TITLE = re.compile(rb"airflow worker -- ([0-9a-f]{8}-[0-9a-f-]{27})")
@@ -31,11 +31,7 @@ class TaskProcess:
 
     def signal(self, number: signal.Signals) -> bool:
         """Whether it was still there to be met."""
-        if not self.is_running():
-            return False
-        try:
-            os.kill(self.pid, number)
-        except ProcessLookupError:
+        if not (self.is_running() and was_there(self.pid, number)):
             return False
         self._killed = self._killed or number is signal.SIGKILL
         return True
@@ -45,11 +41,7 @@ class TaskProcess:
         return -signal.SIGKILL if self._killed else 0
 
     def state(self) -> str:
-        """The kernel's letter for it, as of ``WarmProcess``."""
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return ""
+        return state_of(self.pid)
 
 
 def tasks_among(pids: Iterable[int]) -> Iterator[TaskProcess]:

@@ -27,6 +27,23 @@ _ROOT = Path(__file__).parents[3]
 _POLL_S = 0.02
 
 
+def was_there(pid: int, number: signal.Signals) -> bool:
+    """Sends it; whether there was a process to get it."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def state_of(pid: int) -> str:
+    """The kernel's letter for it: R, S, D, T (stopped), Z; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 class WarmProcess:
     """One forked process; ``exit_code`` is None while it runs and negative for the signal that ended it."""
 
@@ -53,13 +70,7 @@ class WarmProcess:
 
     def signal(self, number: signal.Signals) -> bool:
         """Whether it was still there to be met."""
-        if not self.is_running():
-            return False
-        try:
-            os.kill(self.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+        return self.is_running() and was_there(self.pid, number)
 
     def wait(self, deadline_s: float) -> int:
         wait_until(lambda: not self.is_running(), awaited=f"the end of {self.name}", deadline_s=deadline_s, poll_s=_POLL_S)
@@ -67,11 +78,7 @@ class WarmProcess:
         return self._exit_code
 
     def state(self) -> str:
-        """The kernel's letter for it: R, S, D, T (stopped), Z; empty when it is gone."""
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return ""
+        return state_of(self.pid)
 
 
 class WarmForks:

@@ -93,6 +93,7 @@ def _outcome(seed: SeedFolder, found: Iterable[Defect], answers: Answers, there:
         ledger=given["ledger"],
         runner=given["runner"],
         **{kind: counts[kind] for kind in MUST_BE_ZERO},
+        forgotten=counts["forgotten"],
         re_embedded=payments.re_embedded,
         excused_queries=sum(failures.excused(app) for app in seed.apps),
         unjudged_answers=answers.unjudged,

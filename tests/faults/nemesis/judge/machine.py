@@ -31,7 +31,7 @@ def described(outcomes: Sequence[SeedOutcome]) -> dict[str, str]:
         "duration": f"{sum(outcome.took_s or outcome.ended - outcome.began for outcome in outcomes) / 60:.1f} minutes",
         "traffic": f"{sum(o.writes for o in outcomes):,} writes and {sum(o.queries for o in outcomes):,} searches "
         f"({sum(o.judged_answers for o in outcomes):,} judged by score, {sum(o.excused_queries for o in outcomes):,} failed "
-        "while a plain client failed too)",
+        f"while a plain client failed too; {sum(o.forgotten for o in outcomes)} objects forgotten by a killed server's index)",
     }
 
 

@@ -50,9 +50,10 @@ class SeedOutcome:
 
     ``lost``, ``stale``, ``resurrected``, ``mixed``, ``unindexed``: objects. ``mixed_answers``: searches whose hits are not of
     the space that they were said to be of. ``failed_queries``: not excused by the control client. ``wrong_share``: arms not
-    as asked. ``unfinished``: the run did not come to its end, or did nothing that could be judged. ``re_embedded``: texts paid
-    for again because a fault, a crash or a race met them in flight. ``worst_staleness_s`` is ``None`` where nothing could tell.
-    ``took_s``: of the whole seed, its judge included.
+    as asked. ``forgotten``: objects that searches found before ``retire``, until a kill of the server. ``unfinished``: the run
+    did not come to its end, or did nothing that could be judged. ``re_embedded``: texts paid for again because a fault, a
+    crash or a race met them in flight. ``worst_staleness_s`` is ``None`` where nothing could tell. ``took_s``: of the whole
+    seed, its judge included.
     """
 
     seed: int
@@ -69,6 +70,7 @@ class SeedOutcome:
     shadow_after_rollback: int = 0
     double_paid: int = 0
     unfinished: int = 0
+    forgotten: int = 0
     excused_queries: int = 0
     unjudged_answers: int = 0
     re_embedded: int = 0

@@ -32,9 +32,8 @@ def of_the_authority(folder: SeedFolder, weaviate: WeaviateRest, objects: Sequen
         yield Defect("mixed", uuid, f"its vector in {folder.authority} is not {model.name}'s of its text", ())
     lost_since = _found_before_the_server_was_killed(folder)
     for uuid in not_found_by_index(weaviate, folder.authority, objects):
-        if uuid in lost_since:
-            continue
-        yield Defect("unindexed", uuid, f"stored in {folder.authority}, and not found by a search for it alone", ())
+        kind = "forgotten" if uuid in lost_since else "unindexed"
+        yield Defect(kind, uuid, f"stored in {folder.authority}, and not found by a search for it alone", ())
 
 
 def left_behind(folder: SeedFolder, live: Sequence[JSON], shadow: Sequence[JSON]) -> Iterator[Defect]:
