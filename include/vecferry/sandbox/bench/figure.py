@@ -1,4 +1,4 @@
-"""One measured figure with its limit."""
+"""One measured figure with what it must reach."""
 
 from __future__ import annotations
 
@@ -7,17 +7,51 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """``value`` is ``None`` where there is nothing to measure yet; ``beside`` says what it is compared to."""
+    """``value`` must be at most ``limit`` and at least ``least``, of those that are given; not a number is neither.
+
+    ``value`` is ``None`` where there is nothing to measure yet; ``beside`` says what it is compared to: both raw numbers.
+    """
 
     name: str
     value: float | None
-    limit: float
+    limit: float | None
     unit: str
     beside: str
+    least: float | None = None
 
     @property
     def kept(self) -> bool:
-        return self.value is None or self.value <= self.limit
+        if self.value is None:
+            return True
+        lowest = -float("inf") if self.least is None else self.least
+        highest = float("inf") if self.limit is None else self.limit
+        return lowest <= self.value <= highest
+
+    @property
+    def must_reach(self) -> str:
+        """For people: ``≥ 0.8 ×``, ``≤ 20 µs``, ``0.9 – 1.1 ×``."""
+        if self.least is not None and self.limit is not None:
+            words = f"{_bound(self.least)} – {_bound(self.limit)}"
+        elif self.least is not None:
+            words = f"≥ {_bound(self.least)}"
+        else:
+            words = "" if self.limit is None else f"≤ {_bound(self.limit)}"
+        return f"{words} {self.unit}".strip()
+
+    @property
+    def said(self) -> str:
+        """The value for people; a dash for what was not measured."""
+        if self.value is None:
+            return "–"
+        return f"{_short(self.value)} {self.unit}".rstrip()
 
     def as_dict(self) -> dict[str, object]:
         return {**vars(self), "kept": self.kept}
+
+
+def _bound(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2f}"
