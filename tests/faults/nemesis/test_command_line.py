@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.nemesis import lanes
 from tests.faults.nemesis.__main__ import _folder, _understood, verdict_on_mutant
 from tests.faults.nemesis.judge import SeedOutcome
 from tests.faults.nemesis.mutants import MUTANTS, mutant_environment
@@ -43,6 +44,7 @@ def test_a_seed_alone_and_a_mutant_have_folders_of_their_own(out: Path) -> None:
         ["--first", "4"],
         ["--first", "0"],
         ["--first", "1", "--seed", "1"],
+        ["--lanes", "0"],
         ["--mutant", "x"],
         ["--mutant", MUTANT, "--markdown", "x.md"],
     ],
@@ -51,6 +53,18 @@ def test_what_makes_no_sense_is_refused(asked: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         _understood(asked)
     assert refused.value.code == 2
+
+
+def test_lanes_share_the_seeds_and_none_empties_the_folder_of_another(out: Path) -> None:
+    first, second = lanes.claimed(range(1, 5), out), lanes.claimed(range(1, 5), out)
+    assert [next(first), next(second), next(second), *first, *second] == [1, 2, 3, 4]
+    _folder(_understood(["--out", str(out), "--lane", "2"]))
+    assert sorted(path.name for path in out.glob("seed-*")) == ["seed-1", "seed-2"]
+
+
+def test_a_lane_that_fails_fails_the_run(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEAVIATE_BINARY", "/no/such/weaviate")
+    assert lanes.run(["--seeds", "2", "--out", str(out)], 2, out) == 1
 
 
 def test_the_help_names_every_mutant_and_its_rule(capsys: pytest.CaptureFixture[str]) -> None:
