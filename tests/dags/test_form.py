@@ -48,6 +48,7 @@ def test_the_form_is_filled_by_collection_and_model_alone() -> None:
         {"approvals": "yes"},
         {"max_live_p99_ms": 0},
         {"keep_days": -1},
+        {"aliases": "drop"},
     ],
     ids=str,
 )

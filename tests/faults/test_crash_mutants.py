@@ -37,6 +37,7 @@ FINDS: list[tuple[Mutant, str, str, type[BaseException], str]] = [
         "asked shadow has holds False",
     ),
     (mutants.leaves_the_old_collection_open, "retire.act", "ledger.flip-after", Broken, "schemas"),
+    (mutants.moves_aliases_with_its_own_flip_only, "retire.act", "store.set_alias-after", Broken, "aliases"),
     (mutants.tells_of_no_flip_but_its_own, "retire.act", "ledger.flip-after", Broken, "events"),
     (mutants.pays_before_it_looks, "backfill.chunk_0", "store.put_batch-after", Broken, "paid for twice"),
     (mutants.judges_what_a_dead_owner_left, "verify_parity.act", "ledger.open_rows-after", AssertionError, "verify_parity"),

@@ -40,6 +40,7 @@ def test_the_table_says_how_it_was_counted_and_what_the_price_is_worth():
         (["--to", "sandbox-char-2", "--budget-usd", "0"], "budget_usd must be above 0"),
         (["--to", "sandbox-char-2", "--deadline", "soon"], "does not match the format"),
         (["--to", "sandbox-char-2", "--too-long", "shorten"], "truncate, skip or fail"),
+        (["--to", "sandbox-char-2", "--aliases", "drop"], "auto, move or leave"),
     ],
 )
 def test_bad_input_says_what_is_right(args, says):

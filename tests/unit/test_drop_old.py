@@ -146,8 +146,30 @@ def test_clearing_an_old_retire_does_not_move_the_alias_back(world):
     world.ledger.save_pin(replace(world.ledger.pin("Docs"), collection="Docs_2"), who="t", why="t")
     shadow = world.ledger.migration(migration_id).spec.shadow
     world.store._collections[shadow].schema["vectorizer"] = "text2vec-openai"  # whose alias retire may move by itself
-    assert retire.act(world.ports, migration_id)["alias"] == "Search stays: the pin has moved on to Docs_2"
-    assert world.store.aliases() == {"Search": "Docs_2"}
+    world.store.set_alias("Late", "Docs")
+    assert retire.act(world.ports, migration_id)["aliases"] == "Late stay: the pin has moved on"
+    assert world.store.aliases() == {"Search": "Docs_2", "Late": "Docs"}
+
+
+def test_a_reference_that_names_it_stops_the_deletion_until_a_person_says_otherwise(world):
+    """Used or not: whoever asks for such a property is refused once the collection is gone."""
+    migration_id = retired(world)
+    about = {"name": "about", "dataType": ["Docs"]}
+    world.store.create({"class": "Notes", "vectorizer": "none", "properties": [{"name": "t", "dataType": ["text"]}, about]})
+    with pytest.raises(NeedsPerson, match=r"Notes\.about \(0 objects.*name Docs.*--leave-references --why"):
+        drop(world, migration_id, now=True)
+    assert "Docs" in world.store.collections()
+    drop(world, migration_id, now=True, leave_references=True)
+    assert "Docs" not in world.store.collections()
+    (event,) = [e for e in world.ledger.events(migration_id=migration_id) if e.what == "old_dropped"]
+    assert event.detail["references"] == ["Notes.about (0 objects, none could be sampled)"]
+
+
+def test_a_collection_that_names_no_old_one_stops_no_deletion(world):
+    migration_id = retired(world)
+    about = {"name": "about", "dataType": [world.ledger.migration(migration_id).spec.shadow]}
+    world.store.create({"class": "Notes", "vectorizer": "none", "properties": [about]})
+    assert drop(world, migration_id, now=True)["dropped"] == "Docs"
 
 
 def test_the_command_says_what_it_did_and_what_stops_it():
@@ -159,6 +181,7 @@ def test_the_command_says_what_it_did_and_what_stops_it():
     said = world.run("drop-old", "Docs")
     assert (said.code, "Docs is kept until" in said.err) == (1, True)
     assert world.run("drop-old", "Docs", "--now").code == 2
+    assert "while references name it needs a reason" in world.run("drop-old", "Docs", "--leave-references").err
     assert "Docs, kept read-only until" in world.run("status", "Docs").out
     done = world.done("drop-old", "Docs", "--now", "--why", "the disk is full")
     assert (done["dropped"], done["who"], done["why"]) == ("Docs", "tester", "the disk is full")

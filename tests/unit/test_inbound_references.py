@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import replace
 
@@ -53,7 +54,10 @@ def test_references_that_are_left_are_listed_and_warned_of(world):
     found = stage_runner.act("plan", world.ports, request(inbound_references="leave"))
     (row,) = found["inbound_references"]
     assert (row["collection"], row["name"], row["using"], row["estimate"]) == ("Notes", "about", 4, 4)
-    assert any("Notes.about" in warning and "once it is deleted" in warning for warning in found["warnings"])
+    assert any(
+        "Notes.about" in warning and "once it is deleted, the server refuses queries" in warning
+        for warning in found["warnings"]
+    )
 
 
 def test_references_of_a_collection_to_itself_or_to_others_are_not_inbound(world):
@@ -78,17 +82,24 @@ def test_a_collection_whose_tenant_sleeps_is_listed_without_a_sample(world):
     assert found["Rooms"].sampled == found["Rooms"].estimate == 0
 
 
-def test_aliases_are_listed_and_those_that_are_not_the_pins_are_warned_of(world):
+@pytest.mark.parametrize(
+    ("asked", "follow", "says"),
+    [
+        ("auto", False, "stay on the old collection at retire: Library, Own; .*--aliases move"),
+        ("leave", False, "stay on the old collection at retire: Library, Own; .*--aliases move"),
+        ("move", True, "will lead to the new collection: Library, Own; .* must embed with cohere/new-model@64 by then"),
+    ],
+)
+def test_the_plan_lists_all_aliases_and_says_what_becomes_of_their_users(world, asked, follow, says):
     world.store.drop("Notes")
     world.store.set_alias("Library", "Docs")
     world.store.set_alias("Own", "Docs")
     pin = replace(world.ledger.pin("Docs"), alias="Own")
     world.ledger.save_pin(pin, who="tess", why="its alias")
-    found = plan_step.look(world.ports, pin, world.ports.catalogue.card("new-model"), request())
-    assert found["aliases"] == ["Library", "Own"]
+    found = plan_step.look(world.ports, pin, world.ports.catalogue.card("new-model"), request(aliases=asked))
+    assert (found["aliases"], found["aliases_follow"]) == (["Library", "Own"], follow)
     (said,) = [warning for warning in found["warnings"] if "aliases" in warning]
-    assert "Library" in said
-    assert "Own" not in said
+    assert re.search(says, said)
 
 
 def test_the_doctor_lists_both(world):

@@ -80,6 +80,12 @@ def _bounds(given: Mapping[str, Any]) -> dict[str, Param]:
             type="string", enum=["refuse", "leave"],
             description="`refuse`: the plan stops and lists them; `leave`: they go on pointing to the old collection.",
         ),
+        "aliases": _param(
+            given, "aliases", "auto", title="Aliases of this collection", section=_BOUNDS,
+            type="string", enum=["auto", "move", "leave"],
+            description="At retire. `move`: they lead to the new one, for users who send text or the new model's vectors; "
+            "`leave`: they stay; `auto`: they move where the server vectorizes there.",
+        ),
         "approvals": _param(
             given, "approvals", True, title="Ask before spending and before retiring", section=_BOUNDS, type="boolean",
         ),

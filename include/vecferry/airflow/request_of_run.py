@@ -44,6 +44,7 @@ def request_of_run(context: Context) -> MigrationRequest:
         keep_days=params.get("keep_days"),
         overlong=params.get("too_long", "truncate"),
         inbound_references=params.get("inbound_references", "refuse"),
+        aliases=params.get("aliases", "auto"),
         sweep=params["sweep"],
         notice_id=notice,
         who=who(context),

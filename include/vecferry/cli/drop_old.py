@@ -26,6 +26,10 @@ def run(
     ctx: typer.Context,
     pin: PinName,
     now: Annotated[bool, typer.Option("--now", metavar="", help="Before its date; needs a reason.")] = False,
+    leave_references: Annotated[
+        bool,
+        typer.Option("--leave-references", metavar="", help="Although other collections' references name it; needs a reason."),
+    ] = False,
     why: Why = "",
     migration: Annotated[str | None, typer.Option(metavar="ID", help="An earlier migration's; else the newest's.")] = None,
     who: Who = "",
@@ -33,17 +37,19 @@ def run(
 ) -> None:
     """Drop the old collection that a retired migration left behind, after the date until which it is kept.
 
-    Refused while a router may still write to it or read from it, while an alias or a pin means it, and where the server makes
-    collections by itself, so that a late write would bring it back.
+    Refused while a router may still write to it or read from it, while an alias, a pin or another collection's reference means
+    it, and where the server makes collections by itself, so that a late write would bring it back.
     """
-    if now and not why.strip():
-        raise BadInput("dropping it before its date needs a reason", where=pin, next_action="Give --why.")
+    for asked, what in ((now, "before its date"), (leave_references, "while references name it")):
+        if asked and not why.strip():
+            raise BadInput(f"dropping it {what} needs a reason", where=pin, next_action="Give --why.")
     with ports_of(ctx) as ports:
         from vecferry.steps import drop_old as step
 
         found = _of(ports, pin, migration)
         reason = why or "its date has passed"
-        done = {"migration_id": found.id, **step.act(ports, found.id, who=person(who), why=reason, now=now)}
+        given = {"who": person(who), "why": reason, "now": now, "leave_references": leave_references}
+        done = {"migration_id": found.id, **step.act(ports, found.id, **given)}
     answer(done, as_json, lambda console: _show(console, done))
 
 

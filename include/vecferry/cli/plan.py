@@ -48,6 +48,13 @@ def run(
         str,
         typer.Option(metavar="POLICY", help="References of other collections to this one: refuse, or leave as they are."),
     ] = "refuse",
+    aliases: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="This collection's aliases at retire: move, leave, or auto: move where the server vectorizes.",
+        ),
+    ] = "auto",
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
     ] = None,
@@ -82,6 +89,7 @@ def run(
         keep_days=keep_days,
         max_live_p99_ms=max_live_p99_ms,
         inbound_references=_inbound(inbound_references),
+        aliases=_aliases(aliases),
         sweep=sweep,
         who=person(who),
         why=why or "planned on the command line",
@@ -121,6 +129,12 @@ def _inbound(policy: str) -> Any:
             where="--inbound-references",
             next_action="It is refuse or leave. They cannot be rewritten in place: the server fixes what a property points to.",
         )
+    return policy
+
+
+def _aliases(policy: str) -> Any:
+    if policy not in ("auto", "move", "leave"):
+        raise BadInput(f"there is no policy {policy!r}", where="--aliases", next_action="It is auto, move or leave.")
     return policy
 
 

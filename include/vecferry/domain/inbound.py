@@ -7,6 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 InboundPolicy = Literal["refuse", "leave"]
+AliasPolicy = Literal["auto", "move", "leave"]
+
+
+def aliases_follow(policy: AliasPolicy, *, server_vectorizes: bool) -> bool:
+    """Whether the live collection's aliases lead to the shadow after ``retire``.
+
+    ``auto``: only where the server vectorizes there, so that who searches through them sends text. A client that brings vectors
+    of its own would go on bringing the old model's: wrong answers where the lengths agree, errors where they do not.
+    """
+    return policy == "move" or (policy == "auto" and server_vectorizes)
 
 
 @dataclass(frozen=True)
@@ -54,16 +64,25 @@ class Inbound:
             "is deleted some time after retire: move these references yourself and give --inbound-references leave"
         ]
 
-    def warnings(self, pin_alias: str | None) -> list[str]:
+    def warnings(self, *, follow: bool, new_model: str) -> list[str]:
+        """``follow``: whether the aliases move at ``retire``."""
         told = []
         if self.references:
             told.append(
-                f"{_listed(self.references)} go on pointing to the old collection after retire, and to nothing once it "
-                "is deleted"
+                f"{_listed(self.references)} go on showing the old collection's objects after retire, as they were then; once "
+                "it is deleted, the server refuses queries that ask for them"
             )
-        others = [alias for alias in self.aliases if alias != pin_alias]
-        if others:
-            told.append(f"not the pin's, so they stay on the old collection at retire: the aliases {', '.join(others)}")
+        if self.aliases and follow:
+            told.append(
+                f"at retire these aliases will lead to the new collection: {', '.join(self.aliases)}; who searches through "
+                f"them with vectors of his own must embed with {new_model} by then"
+            )
+        elif self.aliases:
+            told.append(
+                f"these aliases stay on the old collection at retire: {', '.join(self.aliases)}; what is searched through them "
+                "is then as old as that day, and writes are refused. Once nobody brings the old model's vectors through them: "
+                "--aliases move"
+            )
         return told
 
 

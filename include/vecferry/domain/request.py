@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from vecferry.domain.inbound import InboundPolicy
+from vecferry.domain.inbound import AliasPolicy, InboundPolicy
 from vecferry.domain.shadow import OverlongPolicy
 from vecferry.errors import BadInput
 
@@ -19,7 +19,8 @@ class MigrationRequest:
     ``soak_minutes`` the least time at each percent; ``margin`` the tolerated loss in points of nDCG@10; ``notice_id`` names the
     notice that started it, ``who`` the person or DAG run. ``keep_days``: how long the old collection is kept after ``retire``.
     ``max_live_p99_ms``: the live searches' p99 above which the backfill slows down; without one it does not look.
-    ``inbound_references``: whether references of other collections to the live one stop the plan.
+    ``inbound_references``: whether references of other collections to the live one stop the plan. ``aliases``: whether the
+    live collection's lead to the new one after ``retire``; ``auto``: where the server vectorizes there.
     ``sweep``: some applications write the live collection natively, not through the Router; scanning finds their changes.
     """
 
@@ -37,6 +38,7 @@ class MigrationRequest:
     keep_days: float | None = None
     sweep: bool = False
     inbound_references: InboundPolicy = "refuse"
+    aliases: AliasPolicy = "auto"
     notice_id: str | None = None
     who: str = ""
     why: str = ""

@@ -49,7 +49,7 @@ def server_rules(schema: Mapping[str, Any], vector_name: str) -> tuple[tuple[str
 
     Raises ``ValueError`` where a rule is of a kind that is not known here: another vectorizer, or values that are no text.
     """
-    module, settings = _vectorizer_of(schema, vector_name)
+    module, settings = _settings_of(schema, vector_name)
     if module is None:
         return None
     if module not in SUPPORTED:
@@ -68,6 +68,11 @@ def server_rules(schema: Mapping[str, Any], vector_name: str) -> tuple[tuple[str
         fallback=not chosen,
         labelled=tuple(sorted(labelled)),
     )
+
+
+def vectorizer_of(schema: Mapping[str, Any], vector_name: str) -> str | None:
+    """The module with which the server itself vectorizes; ``None`` where clients bring the vectors."""
+    return _settings_of(schema, vector_name)[0]
 
 
 def camel_case_parts(name: str) -> list[str]:
@@ -89,7 +94,7 @@ def _embedded(name: str, chosen: Any, own: Mapping[str, Any]) -> bool:
     return name in chosen if chosen else own.get("skip") is not True
 
 
-def _vectorizer_of(schema: Mapping[str, Any], vector_name: str) -> tuple[str | None, Mapping[str, Any]]:
+def _settings_of(schema: Mapping[str, Any], vector_name: str) -> tuple[str | None, Mapping[str, Any]]:
     """Module and settings: of a named vector in its own part, of the unnamed one in the collection's ``moduleConfig``."""
     if vector_name:
         vectorizer = (schema.get("vectorConfig") or {}).get(vector_name, {}).get("vectorizer") or {}

@@ -9,14 +9,18 @@ from vecferry.domain.lifecycle import Migration
 from vecferry.domain.routing import Lease
 from vecferry.errors import BadInput, NeedsPerson, Retryable
 from vecferry.ports import Event, Ports
+from vecferry.steps import inbound_references
 from vecferry.steps.old_collection import DROPPED, OldCollection, close, is_signed, old_collection
 
 
-def act(ports: Ports, migration_id: str, *, who: str, why: str, now: bool = False) -> dict[str, Any]:
+def act(
+    ports: Ports, migration_id: str, *, who: str, why: str, now: bool = False, leave_references: bool = False
+) -> dict[str, Any]:
     """Retire, step 6. May be run again after a crash at any point; what is dropped already stays so.
 
-    ``now``: before its date, which takes a reason. Refused as long as a router may still write to it or read from it, and
-    where the server would bring it back at the next late write.
+    ``now``: before its date, which takes a reason. ``leave_references``: although other collections' references name it.
+    Refused as long as a router may still write to it or read from it, and where the server would bring it back at the next
+    late write.
     """
     migration = ports.ledger.migration(migration_id)
     old = old_collection(ports, migration)
@@ -25,23 +29,26 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str, now: bool = Fals
     _refuse_without_a_person(migration, who, why)
     if not now:
         _refuse_before_its_date(ports, migration, old)
-    stood = old.name in ports.store.collections()
+    stood, references = old.name in ports.store.collections(), list[str]()
     if stood:
         _refuse_while_it_is_needed(ports, migration, old)
+        references = _refuse_while_references_name_it(ports, migration, old, leave_references)
         close(ports, migration)  # a restart of the server opened it; while we wait for others it is closed
         _refuse_while_a_router_may_hold_it(ports, migration, old)
         _refuse_if_a_write_would_bring_it_back(ports, old)
         ports.store.drop(old.name)
-    return _summary(old, by=_recorded(ports, migration, old, who, why, stood=stood))
+    return _summary(old, by=_recorded(ports, migration, old, who, why, stood=stood, references=references))
 
 
 def _summary(old: OldCollection, *, by: Event) -> dict[str, Any]:
     return {"dropped": old.name, "at": by.at.isoformat(), "who": by.who, "why": by.why}
 
 
-def _recorded(ports: Ports, migration: Migration, old: OldCollection, who: str, why: str, *, stood: bool) -> Event:
+def _recorded(
+    ports: Ports, migration: Migration, old: OldCollection, who: str, why: str, *, stood: bool, references: list[str]
+) -> Event:
     """After the drop: a crash in between leaves a collection that is gone, and the next run says so here."""
-    detail = {"collection": old.name, "kept_until": old.kept_until.isoformat(), "stood": stood}
+    detail = {"collection": old.name, "kept_until": old.kept_until.isoformat(), "stood": stood, "references": references}
     event = Event(ports.ledger.now(), who, DROPPED, why, migration.pin, migration.id, detail)
     ports.ledger.record_event(event)
     return event
@@ -75,7 +82,7 @@ def _refuse_while_it_is_needed(ports: Ports, migration: Migration, old: OldColle
     aliases = [alias for alias, target in ports.store.aliases().items() if target == old.name]
     if aliases:
         raise NeedsPerson(
-            f"the alias {aliases[0]} points to {old.name}: whoever uses it still reads the old model's vectors",
+            f"the alias {', '.join(sorted(aliases))} points to {old.name}: whoever uses it still reads the old model's vectors",
             where=migration.id,
             next_action=f"Move its users to {migration.spec.shadow} and its model, then move or delete the alias.",
         )
@@ -85,6 +92,19 @@ def _refuse_while_it_is_needed(ports: Ports, migration: Migration, old: OldColle
             where=migration.id,
             next_action="Look what it holds. An interrupted retire signs it when run again; else it is not ours.",
         )
+
+
+def _refuse_while_references_name_it(ports: Ports, migration: Migration, old: OldCollection, leave: bool) -> list[str]:
+    """Used or not: a query that asks for such a property is refused as a whole once its collection is gone."""
+    found = [reference.told for reference in inbound_references.look(ports, old.name).references]
+    if found and not leave:
+        raise NeedsPerson(
+            f"{', '.join(found)} name {old.name}: without it the server refuses the queries that ask for them",
+            where=migration.id,
+            next_action="Give these collections references to the new one and move their readers; or drop it all the same: "
+            f"vecferry drop-old {migration.pin} --leave-references --why …",
+        )
+    return found
 
 
 def _refuse_while_a_router_may_hold_it(ports: Ports, migration: Migration, old: OldCollection) -> None:

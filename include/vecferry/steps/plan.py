@@ -10,6 +10,7 @@ from typing import Any
 from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.estimate import Assumptions, Estimate, estimate
 from vecferry.domain.fingerprint import SAME_FROM, TEXTS, cosines
+from vecferry.domain.inbound import Inbound, aliases_follow
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION, STAMP_MODEL, StoredObject
 from vecferry.domain.pins import Pin
@@ -88,12 +89,18 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     figures = _estimate(ports, pin, card, request, objects, sample, counted)
     about_texts = text_figures(texts, objects, card.max_tokens, request.overlong)
     skewed = [] if tenants else skew_warnings(ports.store, pin.collection, objects)
-    said = [*skewed, *shared_space.warnings(pin, card), *text_warnings(about_texts, len(texts)), *inbound.warnings(pin.alias)]
+    said = [
+        *skewed,
+        *shared_space.warnings(pin, card),
+        *text_warnings(about_texts, len(texts)),
+        *_inbound_warnings(inbound, request, card),
+    ]
     return (
         figures.as_dict()
         | _judging(ports, request, figures, [*said, *_ending(ports, pin, request, figures)])
         | about_texts
         | inbound.as_row()
+        | {"aliases_follow": _aliases_follow(request)}
         | {
             "pin": pin.name,
             "collection": pin.collection,
@@ -109,6 +116,14 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
             "shared_space": pin.space.same_as(card.space),
         }
     )
+
+
+def _aliases_follow(request: MigrationRequest) -> bool:
+    return aliases_follow(request.aliases, server_vectorizes=False)
+
+
+def _inbound_warnings(inbound: Inbound, request: MigrationRequest, card: ModelCard) -> list[str]:
+    return inbound.warnings(follow=_aliases_follow(request), new_model=card.space.id)
 
 
 def _ending(ports: Ports, pin: Pin, request: MigrationRequest, figures: Estimate) -> list[str]:

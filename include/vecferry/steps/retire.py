@@ -8,13 +8,13 @@ from typing import Any
 
 from vecferry.domain.chunks import ChunkState
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.domain.objects import UNNAMED
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Ports
 from vecferry.steps.before_the_freeze import obstacle
 from vecferry.steps.model_drift import fingerprint_of
+from vecferry.steps.move_aliases import move_aliases
 from vecferry.steps.old_collection import RETIRED, OldCollection, close, next_step, old_collection, write_hold_s
 from vecferry.steps.readiness import YES, Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
@@ -42,7 +42,7 @@ def act(ports: Ports, migration_id: str) -> dict[str, Any]:
         "kept": old.name if closed else None,
         "kept_until": old.kept_until.isoformat(),
         "old_read_only": closed or None,
-        "alias": _move_alias(ports, migration),
+        "aliases": move_aliases(ports, migration),
         "next": next_step(ports, migration),
     }
 
@@ -150,18 +150,3 @@ def _new_pin(ports: Ports, migration: Migration) -> Pin:
         stamped=True,
         fingerprint=fingerprint_of(ports, migration.id),
     )
-
-
-def _move_alias(ports: Ports, migration: Migration) -> str:
-    """The alias follows only if its users vectorize on the server; clients that bring vectors would mix spaces."""
-    pin = ports.ledger.pin(migration.pin)
-    if pin.alias is None:
-        return "none"
-    if pin.collection != migration.spec.shadow:
-        return f"{pin.alias} stays: the pin has moved on to {pin.collection}"
-    config = ports.store.schema(migration.spec.shadow)
-    vectorizer = config.get("vectorizer", "none") if migration.spec.vector_name == UNNAMED else "none"
-    if vectorizer == "none":
-        return f"{pin.alias} stays: a person decides, since its users bring their own vectors"
-    ports.store.set_alias(pin.alias, migration.spec.shadow)
-    return f"{pin.alias} moved"

@@ -75,6 +75,18 @@ def leaves_the_old_collection_open(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=once))
 
 
+def moves_aliases_with_its_own_flip_only(patch: pytest.MonkeyPatch) -> None:
+    """What a dead process left to move stays where it is."""
+    act, move = retire.act, retire.move_aliases
+
+    def forgetful(ports: Ports, migration_id: str) -> dict[str, Any]:
+        flips = ports.ledger.migration(migration_id).phase is not Phase.RETIRED
+        patch.setattr(retire, "move_aliases", move if flips else lambda *given: "none")
+        return act(ports, migration_id)
+
+    patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=forgetful))
+
+
 def tells_of_no_flip_but_its_own(patch: pytest.MonkeyPatch) -> None:
     """What was held and until when the old collection is kept is told by the process that flipped, or by nobody."""
     act, record = retire.act, retire._record_once

@@ -17,7 +17,7 @@ from vecferry.domain.shadow import differences
 from vecferry.steps.verify_parity import ALARM
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T\d:.+Z-]*")
-ONCE = ("start", "move", "publish", "retired")
+ONCE = ("start", "move", "publish", "retired", "aliases_moved")
 """Events of which each stands for one thing that has happened."""
 _OF_THE_TIME = frozenset({"version", "write_hold_s", "kept_until"})
 
@@ -36,6 +36,7 @@ class End:
     alarms: Any
     schemas: Any
     shards: Any
+    aliases: Any
     objects: Any
 
     def differs_from(self, other: End) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def end_of(world: CrashWorld) -> End:
         },
         schemas={name: _timeless(store.schema(name)) for name in store.collections()},
         shards={name: store.shards(name) for name in store.collections()},
+        aliases=store.aliases(),
         objects={name: objects_of(world, name) for name in store.collections()},
     )
 

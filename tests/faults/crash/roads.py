@@ -83,7 +83,7 @@ def _reopen(world: CrashWorld, ports: Ports) -> None:
 
 
 _PLAN = (
-    Step("plan.act", lambda world, ports: stage_runner.act("plan", ports, request(budget_usd=5.0))),
+    Step("plan.act", lambda world, ports: stage_runner.act("plan", ports, request(budget_usd=5.0, aliases="move"))),
     _check("plan"),
 )
 _UP_TO_BOTH = (*_PLAN, *_stage("create_shadow"), *_stage("enable_dual_write"))

@@ -31,6 +31,7 @@ from vecferry.router import Router
 
 LIVE = "Docs"
 OBJECTS = 10
+ALIASES = ("Library", "Search")
 KEYS = sorted(key_of(number) for number in range(OBJECTS))
 CORPUS = frozenset(text_of(number) for number in range(OBJECTS))
 PAGE = 4
@@ -70,6 +71,8 @@ class CrashWorld:
         self._kind = kind
         self.store = MemoryStore()
         self.store.create(LIVE_SCHEMA)
+        for alias in ALIASES:
+            self.store.set_alias(alias, LIVE)
         self.ledger = kind.open()
         self.meter = Meter()
         embedders = MemoryEmbedders(OLD, NEW)
