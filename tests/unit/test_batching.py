@@ -3,7 +3,8 @@ import random
 import pytest
 
 from vecferry.adapters.embedders.api import Rejected
-from vecferry.adapters.embedders.batching import RequestLimits, Sent, embed_in_requests, requests_of
+from vecferry.adapters.embedders.batching import Sent, embed_in_requests, requests_of
+from vecferry.domain.request_limits import RequestLimits
 from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Refused
 

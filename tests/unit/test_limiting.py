@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.limited_workers import CountedLedger, Worker, World
 from vecferry.adapters.embedders.deadline import Deadline
-from vecferry.adapters.embedders.limiting import SharedLimiter, request_limits
+from vecferry.adapters.embedders.limiting import SharedLimiter
 from vecferry.adapters.embedders.own_capacity import OwnCapacity
 from vecferry.adapters.embedders.rate_headers import RateHeaders
 from vecferry.adapters.embedders.retrying import retried
@@ -17,6 +17,7 @@ from vecferry.adapters.memory.clock import ManualClock
 from vecferry.adapters.memory.ledger import MemoryLedger
 from vecferry.domain.capacity import Amounts, RateLimits
 from vecferry.domain.catalogue import ModelCard
+from vecferry.domain.request_limits import request_limits
 from vecferry.errors import Retryable
 from vecferry.ports import Purpose
 

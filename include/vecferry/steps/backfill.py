@@ -105,6 +105,12 @@ def run_all(ports: Ports, migration_id: str, progress: Progress | None = None) -
     return {"rows": rows}
 
 
+def chunks_for(objects: int) -> int:
+    """Few for a small collection, each of it worth a task; from then on as many as are of a size for minutes, up to the most
+    that a run may have."""
+    return min(_MOST_CHUNKS, max(1, min(_FEW, -(-objects // _PER_CHUNK)), -(-objects // _LARGE_CHUNK)))
+
+
 def ready(ports: Ports, migration_id: str) -> Ready:
     """No chunk open, no backfill row, and no row older than T + 2δ."""
     migration = ports.ledger.migration(migration_id)
@@ -187,16 +193,11 @@ class _Copying:
 def _chunks_of(ports: Ports, migration: Migration, tenant: str | None, most: int) -> list[Chunk]:
     live = migration.spec.live
     objects = ports.store.count(live, tenant=tenant)
-    number = min(most, _chunks_for(objects))
+    number = min(most, chunks_for(objects))
     if number == 1:
         return [Chunk(migration.id, start, end, tenant) for start, end in even_ranges(1)]
     stretches = probe(ports.store, live, tenant=tenant, objects=objects, pieces=number)
     return [Chunk(migration.id, start, end, tenant) for start, end in balanced_ranges(stretches, number)]
-
-
-def _chunks_for(objects: int) -> int:
-    """Few for a small collection, each of it worth a task; from then on as many as are of a size for minutes."""
-    return max(1, min(_FEW, -(-objects // _PER_CHUNK)), -(-objects // _LARGE_CHUNK))
 
 
 def _find(ports: Ports, migration_id: str, start: str, end: str, tenant: str | None) -> Chunk:

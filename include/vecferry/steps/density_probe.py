@@ -76,11 +76,13 @@ class _Probing:
         """Remembers what it finds there: a guess, unless it has seen all."""
         self.looks_left -= 1
         keys = self.store.keys(self.collection, after=key_of(after), until=key_of(until), limit=_LOOK, tenant=self.tenant)
-        found = [uuid.UUID(key).int for key in keys]
-        if len(found) < _LOOK or found[-1] >= until:
-            self.exact += [Stretch(found[0] - 1, found[-1], float(len(found)))] if found else []
+        if not keys:
             return
-        self.guesses.append(_Guess(found[0] - 1, until, found[-1], (found[-1] - found[0]) / (_LOOK - 1)))
+        first, last = uuid.UUID(keys[0]).int, uuid.UUID(keys[-1]).int
+        if len(keys) < _LOOK or last >= until:
+            self.exact.append(Stretch(first - 1, last, float(len(keys))))
+        else:
+            self.guesses.append(_Guess(first - 1, until, last, (last - first) / (_LOOK - 1)))
 
     def split_above(self, most: float) -> None:
         """The largest first, each in the middle of what has not been seen of it: its front is known already."""

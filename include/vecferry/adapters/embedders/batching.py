@@ -7,21 +7,12 @@ from dataclasses import dataclass
 
 from vecferry.adapters.embedders.api import Rejected
 from vecferry.adapters.embedders.checking import Vectors
+from vecferry.domain.request_limits import RequestLimits
 from vecferry.errors import BadInput
 from vecferry.ports import Embedded, Refused
 
 SUSPICIOUS = 8
 """So many texts refused without exception mean that not the texts are the problem."""
-
-
-@dataclass(frozen=True)
-class RequestLimits:
-    inputs: int
-    tokens: int
-
-    def beside(self, tokens: int) -> RequestLimits:
-        """What is left for the others where one text of ``tokens`` goes along; never nothing: a text may go alone."""
-        return RequestLimits(max(1, self.inputs - 1), max(1, self.tokens - tokens))
 
 
 @dataclass(frozen=True)

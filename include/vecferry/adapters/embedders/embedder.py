@@ -7,15 +7,16 @@ from copy import copy
 
 from vecferry.adapters.embedders import tokens as token_counts
 from vecferry.adapters.embedders.api import Answer, Api, Rejected
-from vecferry.adapters.embedders.batching import RequestLimits, Sent, embed_in_requests
+from vecferry.adapters.embedders.batching import Sent, embed_in_requests
 from vecferry.adapters.embedders.checking import checked
 from vecferry.adapters.embedders.deadline import Deadline
-from vecferry.adapters.embedders.limiting import Limiter, request_limits
+from vecferry.adapters.embedders.limiting import Limiter
 from vecferry.adapters.embedders.per_process import PerProcess
 from vecferry.adapters.embedders.retrying import retried
 from vecferry.adapters.embedders.spending import Spending
 from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.fingerprint import Witness, witness_of
+from vecferry.domain.request_limits import RequestLimits, request_limits
 from vecferry.errors import BadInput, Retryable
 from vecferry.ports import Clock, Embedded, Purpose, Refused
 from vecferry.protocol.same_model import Reference, changed, confirmed, unknown

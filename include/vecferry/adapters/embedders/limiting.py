@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vecferry.adapters.embedders.batching import RequestLimits
 from vecferry.adapters.embedders.deadline import Deadline
 from vecferry.adapters.embedders.query_room import QueryRoom
 from vecferry.adapters.embedders.rate_headers import RateHeaders
@@ -38,9 +37,6 @@ QUIET_REPORT_EVERY_S = 10.0
 
 AGAIN_S = 1.0
 """Until a ledger that is away is asked again, and for how long "nobody is held" is believed where no limit is known."""
-
-REQUEST_SHARE = 150
-"""A request is at most one part in so many of a minute: what remains of a minute and is too small for a request is lost."""
 
 Later = Callable[[float, Callable[[], None]], None]
 
@@ -308,18 +304,3 @@ def _in_background(seconds: float, task: Callable[[], None]) -> None:
     timer = threading.Timer(seconds, task)
     timer.daemon = True
     timer.start()
-
-
-def request_limits(card: ModelCard) -> RequestLimits:
-    """What one request may hold: the provider's limits, and a small part of a minute. Not so small a part that the requests
-    would run out before the tokens."""
-    inputs, tokens = card.inputs_per_request, card.tokens_per_request
-    if card.inputs_per_minute:
-        inputs = max(1, min(inputs, _part(card.inputs_per_minute, card.requests_per_minute)))
-    if card.tokens_per_minute:
-        tokens = max(1, min(tokens, _part(card.tokens_per_minute, card.requests_per_minute)))
-    return RequestLimits(inputs, tokens)
-
-
-def _part(per_minute: int, requests_per_minute: int | None) -> int:
-    return max(per_minute // REQUEST_SHARE, 2 * per_minute // requests_per_minute if requests_per_minute else 0)
