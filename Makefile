@@ -20,10 +20,10 @@ NONE = $(if $(ARGS),|| test $$? = 5)
 # Without .pyc files Airflow's imports take three times as long; every process of a demo or test would pay that.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo test faults bench lint
+.PHONY: help venv demo test faults bench bench-large lint
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo
 	@echo 'make demo ARGS="--exit --candidate sandbox-hash-bad"    make demo ARGS=--help    make test ARGS="-k router"'
 
@@ -49,8 +49,11 @@ faults: venv ## everything around a migration killed, cut and made to lie; SEEDS
 	@$(BIN)/python -m vecferry.sandbox.weaviate_binary >/dev/null
 	@$(BIN)/python -m tests.faults.nemesis $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
-bench: venv ## sizes and times, each beside what it is compared to
+bench: venv ## sizes and times, each beside what it is compared to, in half an hour; ARGS=--help
 	@$(BIN)/python -m vecferry.sandbox.bench $(ARGS)
+
+bench-large: venv ## the figures that need a million objects: an hour or two
+	@$(BIN)/python -m vecferry.sandbox.bench --large $(ARGS)
 
 lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -17,7 +18,7 @@ from vecferry.domain.left_out import left_out_reason
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.mixing import USUAL_SAMPLE
 from vecferry.domain.objects import StoredObject
-from vecferry.domain.shadow import differences
+from vecferry.domain.shadow import ShadowSpec, differences
 from vecferry.domain.sweeping import NativeChange, Sweep, native_change
 from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
@@ -177,11 +178,13 @@ def compare(
     repair: bool,
     progress: Progress | None = None,
     sample: int | None = USUAL_SAMPLE,
+    vectors: bool = True,
     so_far: Pass | None = None,
 ) -> Pass:
     """Scans both sides in step, page by page; with ``repair`` each difference is reconciled under a row (rule 12).
 
     ``sample`` vectors of the shadow are embedded again (``None``: all, 0: none), and those that point furthest off the others.
+    Without ``vectors`` contents and stamps are compared alone: neither where vectors point nor whether the index finds them.
     ``so_far`` is a pass to go on with; it is kept up to date, also where this raises.
     """
     result = so_far or Pass()
@@ -192,21 +195,51 @@ def compare(
         copy_tenants(ports, migration)
     for tenant in tenants:
         result.tenant, result.after = tenant, result.after if tenant == result.tenant else ""
-        while page := keys_of_both(ports.store, migration.spec, after=result.after, until=LAST, limit=_PAGE, tenant=tenant):
-            _compare_page(ports, migration, page, tenant, result, repair=repair)
-            result.after = page[-1]
-            if progress is not None:
-                progress(result)
+        with closing(_pages(ports, migration, result.after, tenant)) as pages:
+            for page in pages:
+                _compare_page(ports, migration, page, tenant, result, repair=repair, vectors=vectors)
+                result.after = page.keys[-1]
+                if progress is not None:
+                    progress(result)
     if sample != 0 and not (repair and result.differences):  # else it is paid for once, in the pass after the repair
         _embed_again(ports, migration, result, sample, repair=repair)
     return result
 
 
-def _compare_page(
-    ports: Ports, migration: Migration, keys: Sequence[str], tenant: str | None, result: Pass, *, repair: bool
-) -> None:
+@dataclass(frozen=True)
+class _Page:
+    """Both sides of these keys, and which of them rows covered before they were read."""
+
+    keys: list[str]
+    covered: set[str]
+    live: dict[str, StoredObject]
+    shadow: dict[str, StoredObject]
+
+
+def _pages(ports: Ports, migration: Migration, after: str, tenant: str | None) -> Generator[_Page, None, None]:
+    """One is read ahead: the store is at work while hashes are computed. What is older by it and differs is read again."""
+    with ports.executor(1) as executor:
+        ahead = executor.submit(_read_page, ports, migration, after, tenant)
+        while page := ahead.result():
+            ahead = executor.submit(_read_page, ports, migration, page.keys[-1], tenant)
+            yield page
+
+
+def _read_page(ports: Ports, migration: Migration, after: str, tenant: str | None) -> _Page | None:
+    store, spec = ports.store, migration.spec
+    keys = keys_of_both(store, spec, after=after, until=LAST, limit=_PAGE, tenant=tenant)
+    if not keys:
+        return None
     covered = ports.ledger.covered(migration.id, keys, tenant=tenant)
-    live, found, shadow = _differing(ports, migration, keys, tenant)
+    live = store.read(spec.live, keys, tenant=tenant)
+    return _Page(keys, covered, live, store.read(spec.shadow, keys, tenant=tenant))
+
+
+def _compare_page(
+    ports: Ports, migration: Migration, page: _Page, tenant: str | None, result: Pass, *, repair: bool, vectors: bool
+) -> None:
+    covered, live, shadow = page.covered, page.live, page.shadow
+    found = _differing(migration.spec, page.keys, live, shadow)
     result.objects_live += len(live)
     result.objects_shadow += len(shadow)
     result.left_out.update(reason for copy in shadow.values() if (reason := left_out_reason(copy)))
@@ -218,12 +251,7 @@ def _compare_page(
     uncovered = {key: why for key, why in uncovered.items() if key not in native}
     result.in_flight += len(set(found) & covered)
     _note(result, uncovered)
-    for key, obj in shadow.items():
-        if vector := obj.vectors.get(migration.spec.vector_name):
-            result.outliers.add((tenant, key), vector)
-    unindexed = _unindexed(ports, migration, [key for key in shadow if key not in found], shadow, tenant)
-    result.unindexed += len(unindexed)
-    result.examples = (result.examples + [f"{key}: not indexed" for key in sorted(unindexed)])[:_EXAMPLES]
+    unindexed = _look_at_vectors(ports, migration, shadow, found, tenant, result) if vectors else set()
     if uncovered:
         _alarm(ports, migration, uncovered)
     if native:
@@ -231,6 +259,24 @@ def _compare_page(
     if repair:
         done = _mend(ports, migration, [*uncovered, *native, *unindexed], tenant, reinsert=unindexed)
         result.mended += len(done.in_sync & set(native))
+
+
+def _look_at_vectors(
+    ports: Ports,
+    migration: Migration,
+    shadow: Mapping[str, StoredObject],
+    found: Mapping[str, Sequence[str]],
+    tenant: str | None,
+    result: Pass,
+) -> set[str]:
+    """Which copies no search finds; those that were ``found`` to differ are not asked for."""
+    for key, obj in shadow.items():
+        if vector := obj.vectors.get(migration.spec.vector_name):
+            result.outliers.add((tenant, key), vector)
+    unindexed = _unindexed(ports, migration, {key: obj for key, obj in shadow.items() if key not in found}, tenant)
+    result.unindexed += len(unindexed)
+    result.examples = (result.examples + [f"{key}: not indexed" for key in sorted(unindexed)])[:_EXAMPLES]
+    return unindexed
 
 
 def _native(migration: Migration, uncovered: Mapping[str, Sequence[str]]) -> dict[str, NativeChange]:
@@ -261,13 +307,9 @@ def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | Non
 
 
 def _differing(
-    ports: Ports, migration: Migration, keys: Sequence[str], tenant: str | None
-) -> tuple[dict[str, StoredObject], dict[str, list[str]], dict[str, StoredObject]]:
-    spec = migration.spec
-    live = ports.store.read(spec.live, keys, tenant=tenant)
-    shadow = ports.store.read(spec.shadow, keys, tenant=tenant)
-    found = {key: why for key in keys if (why := differences(spec, live.get(key), shadow.get(key)))}
-    return live, found, shadow
+    spec: ShadowSpec, keys: Sequence[str], live: Mapping[str, StoredObject], shadow: Mapping[str, StoredObject]
+) -> dict[str, list[str]]:
+    return {key: why for key in keys if (why := differences(spec, live.get(key), shadow.get(key)))}
 
 
 def _still_there(
@@ -277,23 +319,26 @@ def _still_there(
     doubtful = [key for key in found if key not in covered]
     if not doubtful:
         return found
-    _, again, _ = _differing(ports, migration, doubtful, tenant)
+    spec, store = migration.spec, ports.store
+    live = store.read(spec.live, doubtful, tenant=tenant)
+    again = _differing(spec, doubtful, live, store.read(spec.shadow, doubtful, tenant=tenant))
     covered |= ports.ledger.covered(migration.id, doubtful, tenant=tenant)
     return {key: why for key, why in found.items() if key in covered or key in again}
 
 
-def _unindexed(
-    ports: Ports, migration: Migration, keys: Sequence[str], shadow: Mapping[str, StoredObject], tenant: str | None
-) -> set[str]:
-    """Rule 12a; async indexing gets its time first."""
+def _unindexed(ports: Ports, migration: Migration, copies: Mapping[str, StoredObject], tenant: str | None) -> set[str]:
+    """Rule 12a. What asynchronous indexing has not come to yet gets its time, and is asked for again."""
     spec = migration.spec
+    missing = not_indexed(ports.store, spec.shadow, copies, vector_name=spec.vector_name, tenant=tenant)
+    if not missing:
+        return missing
     deadline = ports.clock.monotonic() + 10 * ports.timings.delta_s
     while ports.store.index_queue(spec.shadow):
         if ports.clock.monotonic() > deadline:
             raise Retryable("the vector index is still being built", where=spec.shadow, next_action="Wait for it.")
         ports.clock.sleep(0.5)
-    copies = {key: shadow[key] for key in keys}
-    return not_indexed(ports.store, spec.shadow, copies, vector_name=spec.vector_name, tenant=tenant)
+    doubtful = {key: copies[key] for key in missing}
+    return not_indexed(ports.store, spec.shadow, doubtful, vector_name=spec.vector_name, tenant=tenant)
 
 
 def _embed_again(ports: Ports, migration: Migration, result: Pass, sample: int | None, *, repair: bool) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
 class Figure:
-    """``value`` must be at most ``limit`` and at least ``least``, of those that are given; not a number is neither.
+    """``value`` must be at most ``limit`` and at least ``least``, of those that are given.
 
-    ``value`` is ``None`` where there is nothing to measure yet; ``beside`` says what it is compared to: both raw numbers.
+    ``value`` is ``None`` where there is nothing to measure yet, and no number where measuring failed, which keeps nothing;
+    ``beside`` says what it is compared to: both raw numbers.
     """
 
     name: str
@@ -18,6 +21,10 @@ class Figure:
     unit: str
     beside: str
     least: float | None = None
+
+    @classmethod
+    def failed(cls, name: str, why: object) -> Self:
+        return cls(name, math.nan, None, "", f"{type(why).__name__}: {why}")
 
     @property
     def kept(self) -> bool:
@@ -43,6 +50,8 @@ class Figure:
         """The value for people; a dash for what was not measured."""
         if self.value is None:
             return "–"
+        if math.isnan(self.value):
+            return "failed"
         return f"{_short(self.value)} {self.unit}".rstrip()
 
     def as_dict(self) -> dict[str, object]:
