@@ -31,8 +31,8 @@ def _figures(requests: list[Request], delayed: int) -> Iterator[Figure]:
     queries = [one for one in measured if one.is_query]
     room = (_LIMITS.for_documents.tokens or 0) * _MEASURED_S / WINDOW_S
     share = 100 * tokens / room
-    said = f"{share:.2f}% of {room:.0f} tokens used by {_WORKERS} processes beside {len(queries)} queries; 98% must be"
-    yield Figure("of a provider's limit left unused", 100 - share, 2.0, "%", said)
+    said = f"{tokens:,} of the {room:,.0f} tokens that queries leave, by {_WORKERS} processes beside {len(queries)} queries"
+    yield Figure("of a provider's limit used by documents", share, None, "%", said, least=98.0)
     refused = sum(one.status == 429 for one in measured)
     yield Figure("429s a minute", refused * WINDOW_S / _MEASURED_S, 1.0, "", f"of {len(measured)} requests, by sliding minutes")
     yield Figure("queries delayed by the limiter", delayed, 0.0, "", f"of {sum(one.is_query for one in requests)}")
