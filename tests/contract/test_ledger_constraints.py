@@ -70,6 +70,22 @@ def _dismissed(case: LedgerCase) -> None:
     case.ledger.dismiss("r1", pin="Docs", **WHO)
 
 
+def _summed(case: LedgerCase) -> None:
+    case.sql(_sum("backfill"))
+
+
+def _summed_for_another_purpose(case: LedgerCase) -> None:
+    case.sql(_sum("write"))
+
+
+def _sum(purpose: str) -> str:
+    """As if it stood for the settled row and for the one that is not settled."""
+    return (
+        "INSERT INTO spend (pin, migration_id, purpose, tokens, nano_usd, settled, at, requests, through)"
+        f" SELECT 'Docs', 'm1', '{purpose}', 1, 250000000, true, {_AT}, 1, max(id) FROM spend"
+    )
+
+
 def _new_pin(case: LedgerCase) -> None:
     case.sql("INSERT INTO pins (name, collection, space, document) VALUES ('New', 'New_v1', 's', '{}')")
     case.sql(_version("New", 1, "live_only", 0, "New_v1", None))
@@ -234,6 +250,9 @@ ATTEMPTS = (
     Attempt("spend_settled", "UPDATE spend SET nano_usd = 0 WHERE settled"),
     Attempt("spend_settled", "UPDATE spend SET settled = false WHERE settled"),
     Attempt("spend_kept", "DELETE FROM spend"),
+    Attempt("spend_kept", "DELETE FROM spend WHERE settled"),
+    Attempt("spend_kept", "DELETE FROM spend", _summed_for_another_purpose),
+    Attempt("spend_kept", "DELETE FROM spend WHERE NOT settled", _summed),
 )
 
 ON_SQLITE = (
@@ -460,6 +479,12 @@ def test_each_constraint_of_the_ledger_is_tried() -> None:
     named = (CheckConstraint, UniqueConstraint, ForeignKeyConstraint, PrimaryKeyConstraint)
     held = {c.name for t in metadata.tables.values() for c in t.constraints if isinstance(c, named) and c.name}
     assert held - _ANY_NUMBER_WILL_DO - {name for name, _ in CHECKED} == set()
+
+
+def test_a_settled_row_goes_where_a_sum_stands_for_it(states: States) -> None:
+    with undone(states.after(_summed).url) as connection:
+        assert refusal(connection, "DELETE FROM spend WHERE settled AND through IS NULL") is None
+        assert connection.exec_driver_sql("SELECT count(*) FROM spend").scalar() == 2
 
 
 def test_chunks_that_two_planners_add_at_once_do_not_overlap(sql_case: LedgerCase) -> None:

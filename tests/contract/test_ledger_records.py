@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.ledger_case import LedgerCase, at_once, kinds
+from vecferry.adapters.ledger import spending
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.errors import BadInput, Conflict, NotFound, Paused
@@ -136,6 +138,66 @@ def test_a_reservation_is_settled_once(ledger: Ledger) -> None:
         ledger.settle(reservation, tokens=1, cost_usd=0.2)
     with pytest.raises(NotFound, match="no reservation -1"):
         ledger.settle(-1, tokens=1, cost_usd=0.2)
+
+
+def _spent(case: LedgerCase, requests: int) -> None:
+    """Each of two purposes in turn, and every seventh of unknown outcome."""
+    for number in range(requests):
+        purpose = (Purpose.BACKFILL, Purpose.WRITE)[number % 2]
+        given = {"pin": "Docs", "migration_id": "m1", "purpose": purpose, "budget_usd": None}
+        reservation = case.ledger.reserve(**given, tokens=10, cost_usd=0.001)
+        if number % 7:
+            case.ledger.settle(reservation, tokens=8, cost_usd=0.0008)
+
+
+def test_what_was_spent_is_the_same_when_it_is_summed_up(sql_case: LedgerCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And rows do not grow in number with the requests, but for those whose outcome nobody knows."""
+    monkeypatch.setattr(spending, "FOLD_EVERY", 10)
+    sql_case.at(Phase.DUAL_WRITING)
+    _reserve(sql_case.ledger, 0.5)  # of unknown outcome
+    _spent(sql_case, 70)
+    assert sql_case.ledger.spend(migration_id="m1") == _about(60 * 8 + 10 * 10 + 10, 0.5 + 60 * 0.0008 + 10 * 0.001, 71, 11)
+    rows = sql_case.sql("SELECT purpose, settled, sum(requests), sum(tokens), sum(nano_usd), count(*) FROM spend GROUP BY 1, 2")
+    by_kind = {(purpose, bool(settled)): tuple(map(int, sums)) for purpose, settled, *sums in rows}
+    assert {kind: requests for kind, (requests, *_) in by_kind.items()} == {
+        ("backfill", False): 6, ("backfill", True): 30, ("write", False): 5, ("write", True): 30
+    }  # fmt: skip
+    assert sum(tokens for _, tokens, *_ in by_kind.values()) == sql_case.ledger.spend(migration_id="m1").tokens
+    assert sum(count for *_, count in by_kind.values()) <= 11 + 10 + 2
+    sums = sql_case.sql("SELECT count(*) FROM spend WHERE through IS NOT NULL")
+    assert sums[0][0] == 2, "a sum takes the older sum in"
+
+
+def test_a_reservation_that_was_summed_up_was_settled(sql_case: LedgerCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spending, "FOLD_EVERY", 5)
+    sql_case.at(Phase.DUAL_WRITING)
+    first = _reserve(sql_case.ledger, 0.1)
+    kept = _reserve(sql_case.ledger, 0.1)
+    sql_case.ledger.settle(first, tokens=1, cost_usd=0.1)
+    for _ in range(5):
+        _reserve(sql_case.ledger, 0.1)
+    assert sql_case.sql(f"SELECT count(*) FROM spend WHERE id = {first}")[0][0] == 0
+    with pytest.raises(Conflict, match="settled already"):
+        sql_case.ledger.settle(first, tokens=1, cost_usd=0.2)
+    with pytest.raises(NotFound, match="no reservation -1"):
+        sql_case.ledger.settle(-1, tokens=1, cost_usd=0.2)
+    sql_case.ledger.settle(kept, tokens=1, cost_usd=0.1)
+
+
+def test_workers_that_reserve_and_settle_at_once_lose_no_sum(sql_case: LedgerCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spending, "FOLD_EVERY", 3)
+    sql_case.at(Phase.DUAL_WRITING)
+    ledgers = [sql_case.another() for _ in range(3)]
+
+    def work(ledger: Ledger) -> None:
+        for _ in range(15):
+            ledger.settle(_reserve(ledger, 0.1), tokens=7, cost_usd=0.1)
+
+    answers = at_once(*(partial(work, ledger) for ledger in ledgers))
+    assert answers == [None] * 3
+    assert sql_case.ledger.spend(migration_id="m1") == _about(45 * 7, 4.5, 45, 0)
+    (sums,) = sql_case.sql("SELECT sum(requests), sum(tokens), sum(nano_usd) FROM spend WHERE settled")
+    assert tuple(map(int, sums)) == (45, 45 * 7, 4_500_000_000)
 
 
 @pytest.mark.parametrize(("tokens", "cost_usd"), [(-1, 0.0), (0, -0.1), (0, float("nan"))])

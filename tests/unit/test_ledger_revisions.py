@@ -30,13 +30,13 @@ from vecferry.errors import BadInput, NeedsPerson, Retryable
 _NEXT = """
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
     op.execute("ALTER TABLE notices ADD COLUMN seen_at TEXT")
-    op.execute("INSERT INTO works_with (revision) VALUES ('0006')")
+    op.execute("INSERT INTO works_with (revision) VALUES ('0007')")
 """
 
 
@@ -45,8 +45,8 @@ def next_release(tmp_path: Path) -> Revisions:
     """As the next vecferry will have them."""
     folder = tmp_path / "next"
     shutil.copytree(SHIPPED.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0006_next.py").write_text(_NEXT)
-    return Revisions(folder, "0006")
+    (folder / "versions" / "0007_next.py").write_text(_NEXT)
+    return Revisions(folder, "0007")
 
 
 def _url(path: Path) -> str:
@@ -125,19 +125,19 @@ def test_an_older_ledger_names_the_upgrade_and_is_upgraded_by_it(tmp_path: Path,
     with pytest.raises(BadInput) as refused:
         open_ledger(url, revisions=next_release)
     assert str(refused.value) == (
-        f"ledger sqlite+pysqlite:///{tmp_path}/ledger.db: the ledger is at revision 0005, this vecferry works with 0006. "
+        f"ledger sqlite+pysqlite:///{tmp_path}/ledger.db: the ledger is at revision 0006, this vecferry works with 0007. "
         "Run `vecferry ledger upgrade`; what runs the release before goes on, in mid-migration too."
     )
-    assert upgrade(url, revisions=next_release) == ("0005", "0006")
-    assert upgrade(url, revisions=next_release) == ("0006", "0006")
+    assert upgrade(url, revisions=next_release) == ("0006", "0007")
+    assert upgrade(url, revisions=next_release) == ("0007", "0007")
     open_ledger(url, revisions=next_release).close()
 
 
 def test_a_newer_ledger_that_only_has_more_in_it_is_worked_with(tmp_path: Path, next_release: Revisions) -> None:
     """Expand: the ledger is upgraded first, and what runs this release opens it, is restarted, and goes on."""
     url = _url(tmp_path / "ledger.db")
-    assert upgrade(url, revisions=next_release) == (None, "0006")
-    assert upgrade(url) == ("0006", "0006")
+    assert upgrade(url, revisions=next_release) == (None, "0007")
+    assert upgrade(url) == ("0007", "0007")
     ledger = open_ledger(url)
     ledger.save_notices([{"id": "n"}])
     assert ledger.notices() == [{"id": "n"}]
@@ -147,14 +147,14 @@ def test_a_newer_ledger_that_only_has_more_in_it_is_worked_with(tmp_path: Path, 
 def test_a_newer_ledger_that_takes_something_away_is_left_as_it_is(tmp_path: Path, next_release: Revisions) -> None:
     """Contract: it says itself that this release cannot work with it any more."""
     url = _url(tmp_path / "ledger.db")
-    version = next_release.folder / "versions" / "0006_next.py"
-    version.write_text(_NEXT + "    op.execute(\"DELETE FROM works_with WHERE revision < '0006'\")\n")
-    assert upgrade(url, revisions=next_release) == (None, "0006")
+    version = next_release.folder / "versions" / "0007_next.py"
+    version.write_text(_NEXT + "    op.execute(\"DELETE FROM works_with WHERE revision < '0007'\")\n")
+    assert upgrade(url, revisions=next_release) == (None, "0007")
     for attempt in (open_ledger, upgrade):
         with pytest.raises(BadInput) as refused:
             attempt(url)
         assert str(refused.value) == (
-            f"ledger sqlite+pysqlite:///{tmp_path}/ledger.db: the ledger is at revision 0006, which is newer than 0005, the "
+            f"ledger sqlite+pysqlite:///{tmp_path}/ledger.db: the ledger is at revision 0007, which is newer than 0006, the "
             "one that this vecferry works with. Upgrade vecferry here; the ledger was left as it is."
         )
 
@@ -162,7 +162,7 @@ def test_a_newer_ledger_that_takes_something_away_is_left_as_it_is(tmp_path: Pat
 def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path: Path, next_release: Revisions) -> None:
     url = _url(tmp_path / "ledger.db")
     open_ledger(url).close()
-    version = next_release.folder / "versions" / "0006_next.py"
+    version = next_release.folder / "versions" / "0007_next.py"
     version.write_text(_NEXT + '    op.execute("ALTER TABLE nowhere ADD COLUMN x TEXT")\n')
     with pytest.raises(BadInput, match="no such table: nowhere"):
         upgrade(url, revisions=next_release)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from vecferry.adapters.ledger import refusals
 from vecferry.adapters.ledger.database import Database
@@ -14,6 +14,11 @@ from vecferry.adapters.ledger.tables import accounts, spend
 from vecferry.ports import Purpose, Spend
 
 _NANO = 1_000_000_000
+FOLD_EVERY = 1_000
+"""So often, in requests, the settled ones of an account are summed up: millions of rows that nobody reads would be the
+largest part of a ledger."""
+_FOLD_AT_MOST = 10
+"""Times as many at once: a ledger that is full of them, from a release before, is not summed up on one request's time."""
 
 
 class SqlSpending:
@@ -61,7 +66,26 @@ def _reserve(
         raise refusals.over_budget(migration_id or pin, spent, cost_usd, budget_usd or 0.0)
     values = account | {"purpose": purpose.value, "tokens": tokens, "nano_usd": nano, "settled": False, "at": now()}
     reservation: int = connection.execute(insert(spend).values(values).returning(spend.c.id)).scalar_one()
+    if reservation % FOLD_EVERY == 0:
+        _fold(connection, account)
     return reservation
+
+
+def _fold(connection: Connection, account: dict[str, str]) -> None:
+    """The account's row is locked by the booking before it: whoever settles waits there, so that what is summed up is what is
+    deleted."""
+    settled = and_(spend.c.settled, *(spend.c[name] == value for name, value in account.items()))
+    oldest = select(spend.c.id).where(settled).order_by(spend.c.id).limit(_FOLD_AT_MOST * FOLD_EVERY).subquery()
+    through = connection.execute(select(func.max(oldest.c.id))).scalar()
+    if through is None:
+        return
+    folded = settled & (spend.c.id <= through)
+    names = ("tokens", "nano_usd", "requests")
+    sums = select(spend.c.purpose, *(func.sum(spend.c[name]).label(name) for name in names)).where(folded)
+    for row in connection.execute(sums.group_by(spend.c.purpose)).mappings().all():
+        values = account | {"purpose": row["purpose"], "settled": True, "at": now(), "through": through}
+        connection.execute(insert(spend).values(values | {name: int(row[name]) for name in names}))
+    connection.execute(delete(spend).where(folded))
 
 
 def _book(connection: Connection, account: dict[str, str], *, tokens: int, nano: int, budget_usd: float | None) -> bool:
@@ -90,11 +114,16 @@ def _settle(connection: Connection, *, reservation: int, tokens: int, cost_usd: 
 
 def _unsettled(connection: Connection, reservation: int) -> Row[tuple[object, ...]]:
     stored = connection.execute(select(spend).where(spend.c.id == reservation).with_for_update()).one_or_none()
-    if stored is None:
+    if stored is None and not _folded(connection, reservation):
         raise refusals.no_reservation(reservation)
-    if stored.settled:
+    if stored is None or stored.settled:
         raise refusals.settled_before(reservation)
     return stored
+
+
+def _folded(connection: Connection, reservation: int) -> bool:
+    last = connection.execute(select(func.max(spend.c.through))).scalar()
+    return last is not None and 0 < reservation <= last
 
 
 def _sum(connection: Connection, *, pin: str | None, migration_id: str | None) -> Spend:

@@ -251,10 +251,13 @@ spend = Table(
     Column("nano_usd", BigInteger, nullable=False),
     Column("settled", Boolean, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("requests", BigInteger, nullable=False, server_default="1"),
+    Column("through", BigInteger),
     ForeignKeyConstraint(["pin", "migration_id"], ["accounts.pin", "accounts.migration_id"], name="spend_account"),
     CheckConstraint("tokens >= 0 AND nano_usd >= 0", name="spend_never_negative"),
     sqlite_autoincrement=True,
 )
+"""A row a request, until a row of the sum by purpose takes the place of the settled ones up to the id in ``through``."""
 
 notices = Table(
     "notices",
