@@ -1,0 +1,116 @@
+"""Parity reads a page ahead of what it compares, and asks for the index's queue only where something is not found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.memory_world import World, make_world, request
+from vecferry.domain.lifecycle import Migration, Phase
+from vecferry.errors import Retryable
+from vecferry.steps import backfill, stage_runner, verify_parity
+
+LAST_KEY = "f" * 36
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world(20)
+
+
+@pytest.fixture
+def migration(world: World, monkeypatch: pytest.MonkeyPatch) -> Migration:
+    """All copied, in four pages."""
+    monkeypatch.setattr(verify_parity, "_PAGE", 5)
+    migration_id = stage_runner.act("plan", world.ports, request())["migration_id"]
+    stage_runner.act("create_shadow", world.ports, migration_id)
+    world.walk_to(migration_id, Phase.SHADOW_CREATED)
+    stage_runner.act("enable_dual_write", world.ports, migration_id)
+    backfill.run_all(world.ports, migration_id)
+    return world.ledger.migration(migration_id)
+
+
+def keys_of(world: World, migration: Migration) -> list[str]:
+    return world.store.keys(migration.spec.shadow, after="", until=LAST_KEY, limit=100)
+
+
+def compared_while_the_second_page_is_mended(world: World, migration: Migration) -> verify_parity.Pass:
+    """A copy of the second page is missing until the first page has been compared."""
+    spec, key = migration.spec, keys_of(world, migration)[7]
+    (copy,) = world.store.read(spec.shadow, [key]).values()
+    world.store.delete(spec.shadow, key, timeout_s=1)
+
+    def mend(so_far: verify_parity.Pass) -> None:
+        if so_far.objects_live == 5:
+            world.store.put(spec.shadow, copy, timeout_s=1)
+
+    return verify_parity.compare(world.ports, migration, repair=True, progress=mend, sample=0)
+
+
+def test_what_was_read_ahead_and_is_gone_when_it_is_compared_is_no_alarm(world: World, migration: Migration) -> None:
+    found = compared_while_the_second_page_is_mended(world, migration)
+    assert found.differences == 0
+    assert world.ledger.events(migration_id=migration.id, what=verify_parity.ALARM) == []
+
+
+def test_without_the_second_look_it_would_be_one(world: World, migration: Migration, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_parity, "_still_there", lambda ports, migration, found, covered, tenant: found)
+    assert compared_while_the_second_page_is_mended(world, migration).differences == 1
+
+
+def test_every_object_is_compared_whatever_the_pages(world: World, migration: Migration) -> None:
+    found = verify_parity.compare(world.ports, migration, repair=False, sample=0)
+    assert (found.objects_live, found.objects_shadow, found.differences) == (20, 20, 0)
+    world.store.delete(migration.spec.shadow, keys_of(world, migration)[-1], timeout_s=1)
+    found = verify_parity.compare(world.ports, migration, repair=False, sample=0)
+    assert (found.objects_live, found.objects_shadow, found.differences) == (20, 19, 1)
+
+
+def test_what_the_index_does_not_find_is_asked_for_again_when_its_queue_is_empty(
+    world: World, migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Late(world.store, keys_of(world, migration)[3])
+    monkeypatch.setattr(world.store, "indexed", late.indexed)
+    monkeypatch.setattr(world.store, "index_queue", late.index_queue)
+    assert verify_parity.compare(world.ports, migration, repair=False, sample=0).unindexed == 0
+    assert late.looks == 4  # three at a queue, one at none: not once for each page
+    late.for_ever = True
+    assert verify_parity.compare(world.ports, migration, repair=False, sample=0).unindexed == 1
+
+
+def test_a_queue_that_does_not_empty_is_waited_for_only_so_long(
+    world: World, migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.store, "indexed", lambda *_, **__: set())
+    monkeypatch.setattr(world.store, "index_queue", lambda _: 7)
+    with pytest.raises(Retryable, match="still being built"):
+        verify_parity.compare(world.ports, migration, repair=False, sample=0)
+
+
+def test_without_vectors_the_index_is_not_asked_and_contents_are_compared_all_the_same(
+    world: World, migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.store, "indexed", lambda *_, **__: set())
+    assert verify_parity.compare(world.ports, migration, repair=False, sample=0).unindexed == 20
+    assert verify_parity.compare(world.ports, migration, repair=False, sample=0, vectors=False).differences == 0
+    world.store.delete(migration.spec.shadow, keys_of(world, migration)[0], timeout_s=1)
+    assert verify_parity.compare(world.ports, migration, repair=False, sample=0, vectors=False).differences == 1
+
+
+class Late:
+    """An index that is built in the background: one object is found when the queue has been seen empty, or never."""
+
+    def __init__(self, store: Any, key: str) -> None:
+        self._indexed = store.indexed
+        self._key = key
+        self.looks = 0
+        self.for_ever = False
+
+    def index_queue(self, collection: str) -> int:
+        self.looks += 1
+        return max(0, 4 - self.looks)
+
+    def indexed(self, collection: str, vectors: Any, **place: Any) -> set[str]:
+        found: set[str] = self._indexed(collection, vectors, **place)
+        return found - ({self._key} if self.for_ever or self.looks < 4 else set())
