@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import uuid as uuids
 
 from vecferry.errors import BadInput
 
+_IS_CANONICAL = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+
 
 def canonical_uuid(uuid: str) -> str:
     """Lower case with dashes, as the server answers; text order is then the order of its cursor."""
+    if isinstance(uuid, str) and _IS_CANONICAL(uuid):  # most are, and are asked for again and again
+        return uuid
     try:
         return str(uuids.UUID(uuid))
     except (ValueError, AttributeError, TypeError) as error:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vecferry.domain.packed_vector import PackedVector
+
 UNNAMED = ""
 """The key of a collection's single unnamed (legacy) vector in ``StoredObject.vectors``."""
 
@@ -31,12 +33,16 @@ Vector = Sequence[float]
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object: ``properties`` as the server's JSON has them, ``vectors`` by name (``UNNAMED`` for the legacy one)."""
+    """One object: ``properties`` as the server's JSON has them, ``vectors`` by name (``UNNAMED`` for the legacy one).
+
+    A value: nobody changes what is in it. So its content hash is found out once.
+    """
 
     uuid: str
     properties: Mapping[str, Any]
     vectors: Mapping[str, Vector] = field(default_factory=dict)
     tenant: str | None = None
+    _hashes: dict[tuple[str, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def stamp(self, name: str) -> str | None:
         value = self.properties.get(name)
@@ -49,9 +55,16 @@ def content_hash(obj: StoredObject, carried_vectors: Sequence[str] = ()) -> str:
     Not over the migrated vector, which differs by intent, and never over times: identical puts change those.
     A property that is null and one that is absent are the same to the server, and so here.
     """
+    carried = tuple(sorted(carried_vectors))
+    if carried not in obj._hashes:
+        obj._hashes[carried] = _content_hash(obj, carried)
+    return obj._hashes[carried]
+
+
+def _content_hash(obj: StoredObject, carried: tuple[str, ...]) -> str:
     digest = hashlib.blake2b(digest_size=32)
     digest.update(canonical_json({k: v for k, v in obj.properties.items() if k not in STAMPS}).encode())
-    for name in sorted(carried_vectors):
+    for name in carried:
         vector = obj.vectors.get(name)
         if vector is not None:
             digest.update(name.encode() + b"\x00" + _float32_bytes(vector))
@@ -60,10 +73,16 @@ def content_hash(obj: StoredObject, carried_vectors: Sequence[str] = ()) -> str:
 
 def canonical_json(value: Any) -> str:
     """One text for one content: sorted keys, no nulls, integral floats as integers (as the server prints them)."""
-    return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(_canonical(value))
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 def _canonical(value: Any) -> Any:
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, Mapping):
         return {str(k): _canonical(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple):
@@ -74,4 +93,4 @@ def _canonical(value: Any) -> Any:
 
 
 def _float32_bytes(vector: Vector) -> bytes:
-    return struct.pack(f"<{len(vector)}f", *vector)
+    return vector.content if isinstance(vector, PackedVector) else struct.pack(f"<{len(vector)}f", *vector)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
+from vecferry.domain.packed_vector import PackedVector
 
 _EXACT_INTEGERS = 2**53
 """Numbers travel as float64 in this message: up to here an integer is the same afterwards."""
@@ -28,7 +31,9 @@ def batch_message(collection: str, objects: Sequence[StoredObject]) -> Any | Non
 
     try:
         messages = [_message(batch_pb2, collection, obj) for obj in objects]
-    except (_OnlyJson, ValueError, TypeError):  # protobuf's own: half of a surrogate pair, which JSON can say
+    except (_OnlyJson, OverflowError, struct.error):
+        return None
+    except (ValueError, TypeError):  # protobuf's own: half of a surrogate pair, which JSON can say
         return None
     return batch_pb2.BatchObjectsRequest(objects=messages, consistency_level=base_pb2.CONSISTENCY_LEVEL_QUORUM)
 
@@ -53,7 +58,7 @@ def _add_properties(properties: Any, given: Mapping[str, Any]) -> None:
             fields[name].string_value = value
         elif kind is bool:
             fields[name].bool_value = value
-        elif (kind is int and abs(value) < _EXACT_INTEGERS) or (kind is float and np.isfinite(value)):
+        elif (kind is int and abs(value) < _EXACT_INTEGERS) or (kind is float and isfinite(value)):
             fields[name].number_value = value
         elif kind is list and value and all(type(item) is str for item in value):
             properties.text_array_properties.add(prop_name=name, values=value)
@@ -62,10 +67,10 @@ def _add_properties(properties: Any, given: Mapping[str, Any]) -> None:
 
 
 def _float32(vector: Vector) -> bytes:
-    stored = np.asarray(vector, dtype="<f4")
-    if stored.ndim != 1 or not stored.size or not np.isfinite(stored).all():
+    content = vector.content if isinstance(vector, PackedVector) else struct.pack(f"<{len(vector)}f", *vector)
+    if not content or not np.isfinite(np.frombuffer(content, dtype="<f4")).all():
         raise _OnlyJson
-    return stored.tobytes()
+    return content
 
 
 _SINGLE_FP32 = 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
+from vecferry.domain.packed_vector import PackedVector
 from vecferry.errors import BadInput
 
 _EXACT_INTEGERS = 2**53
@@ -41,15 +42,11 @@ def as_float32(vector: Sequence[float], name: str) -> Vector:
     stored = np.asarray(vector, dtype=np.float32)
     if stored.ndim != 1:
         raise BadInput("multi-vectors are not carried yet", where=name, next_action="Leave this collection out.")
-    return tuple(stored.tolist())
-
-
-def from_float32_bytes(content: bytes) -> Vector:
-    return tuple(np.frombuffer(content, dtype="<f4").tolist())
+    return PackedVector.of(stored)
 
 
 def to_float32_bytes(vector: Vector) -> bytes:
-    return np.asarray(vector, dtype="<f4").tobytes()
+    return vector.content if isinstance(vector, PackedVector) else np.asarray(vector, dtype="<f4").tobytes()
 
 
 def _tidied(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from vecferry.adapters.weaviate.calls import QUORUM, Calls, path_of, per_tenant
 from vecferry.adapters.weaviate.keys import Keys
-from vecferry.adapters.weaviate.objects import from_float32_bytes, from_rest
+from vecferry.adapters.weaviate.objects import from_rest
 from vecferry.adapters.weaviate.requests import by_ids, search_request, whole_objects
 from vecferry.adapters.weaviate.schema_shape import has_references, replicas
 from vecferry.adapters.weaviate.values import may_be_flipped, properties_of
 from vecferry.domain.chunks import FIRST
 from vecferry.domain.object_ids import canonical_uuid, uuid_before
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
+from vecferry.domain.packed_vector import PackedVector
 from vecferry.errors import BadInput, Retryable
 
 MOST_IDS = 1_000
@@ -121,11 +122,11 @@ def _from_grpc(result: Any, tenant: str | None) -> StoredObject:
     metadata = result.metadata
     vectors: dict[str, Vector] = {v.name: _single(v) for v in metadata.vectors}
     if metadata.vector_bytes:
-        vectors[UNNAMED] = from_float32_bytes(metadata.vector_bytes)
+        vectors[UNNAMED] = PackedVector(metadata.vector_bytes)
     return StoredObject(metadata.id, properties_of(result.properties.non_ref_props), vectors, tenant)
 
 
 def _single(vector: Any) -> Vector:
     if vector.type == vector.VECTOR_TYPE_MULTI_FP32:
         raise BadInput("multi-vectors are not carried yet", where=vector.name, next_action="Leave this collection out.")
-    return from_float32_bytes(vector.vector_bytes)
+    return PackedVector(vector.vector_bytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,18 +20,24 @@ def properties_of(message: Any) -> dict[str, Any]:
 
 def may_be_flipped(value: Any) -> bool:
     """Whether −2**63 is in it. It is what gRPC sends for the largest integer too: only REST tells them apart."""
-    if isinstance(value, Mapping):
-        return any(map(may_be_flipped, value.values()))
-    if isinstance(value, list):
-        return LEAST in value or any(may_be_flipped(item) for item in value if isinstance(item, dict))
-    return type(value) is int and value == LEAST
+    kind = type(value)
+    if kind is str:
+        return False
+    if kind is int:
+        return bool(value == LEAST)
+    if kind is list:
+        return LEAST in value or any(may_be_flipped(item) for item in value if type(item) is dict)
+    return kind is dict and any(map(may_be_flipped, value.values()))
 
 
 def _fields(message: Any) -> dict[str, Any]:
-    return {name: value_of(value) for name, value in message.fields.items()}
+    fields = message.fields  # a map's ``items()`` are Python's own, and slow
+    return {name: value_of(fields[name]) for name in fields}
 
 
 def value_of(value: Any) -> Any:
+    if text := value.text_value:
+        return text
     kind = value.WhichOneof("kind")
     if kind is None or kind == "null_value":
         return None
