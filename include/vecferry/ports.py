@@ -100,6 +100,13 @@ class VectorStore(Protocol):
     def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
         """Raises ``BadInput`` where the server does not let a collection have it."""
 
+    def modules(self) -> frozenset[str]:
+        """The names of the modules that the server has enabled."""
+
+    def set_vectorizer(self, collection: str, vector_name: str, settings: Mapping[str, Any]) -> None:
+        """Changes these settings of the vector's server-side vectorizer, and leaves the others. Raises ``BadInput`` where the
+        server does not let them be changed in place, or there is none."""
+
     def shards(self, collection: str) -> dict[str, str]:
         """Shard → status (READY, READONLY, INDEXING), as the server reports it now; tenants are shards."""
 
@@ -126,6 +133,10 @@ class VectorStore(Protocol):
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         """Replaces or creates one object, all vectors included. Returns once the server has acknowledged it."""
+
+    def let_vectorize(self, collection: str, obj: StoredObject, *, key_of: ModelCard | None = None, timeout_s: float) -> None:
+        """Creates one object so that the server's own vectorizer gives it its vector. ``key_of``: with the key that vecferry
+        has for this model, which otherwise goes to nobody but the provider."""
 
     def merge(self, collection: str, obj: StoredObject, *, timeout_s: float) -> bool:
         """Merges properties (and the given vectors) into an object; ``False`` if it does not exist."""
@@ -327,6 +338,10 @@ class MigrationLedger(Protocol):
     def set_live_model_gone(self, migration_id: str, gone: bool, *, who: str, why: str) -> None:
         """With its event; nothing if it is so already. While it is, no move rolls back (``NeedsPerson``). Raises ``Conflict``
         once the migration has ended."""
+
+    def set_budget(self, migration_id: str, usd: float | None, *, who: str, why: str) -> None:
+        """What the migration may cost in sum, in US dollars; ``None``: no limit. With its event; nothing if it is so already.
+        Raises ``Conflict`` once the migration has ended."""
 
     def save_plan(self, migration_id: str, plan: Mapping[str, Any]) -> None: ...
 

@@ -17,6 +17,7 @@ VERBS = {
     "status": ["Nope"],
     "pause": ["Nope"],
     "unpause": ["Nope"],
+    "budget": ["Nope", "--usd", "5", "--why", "x"],
     "rollback": ["Nope"],
     "reopen": ["Nope", "--why", "x"],
     "discard": ["Nope", "--why", "x"],

@@ -9,6 +9,8 @@ from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import PROTOCOL_VERSION, Phase
 from vecferry.domain.routing import Lease
 from vecferry.domain.verdicts import Outcome, Verdict
+from vecferry.errors import Paused
+from vecferry.ports import Purpose
 
 FILL = ("plan", "create_shadow", "enable_dual_write", "backfill", "verify_parity")
 
@@ -309,3 +311,28 @@ def test_watching_in_a_log_says_what_has_changed_until_ctrl_c(started, monkeypat
 
 def test_status_cannot_watch_and_be_one_document():
     assert "--watch never ends" in World().pinned().run("status", "--watch", "--json").err
+
+
+def test_a_budget_that_is_used_up_says_how_to_raise_it_and_raised_the_backfill_goes_on():
+    world = World().started()
+    for stage in ("plan", "create_shadow", "enable_dual_write"):
+        world.stepped(stage)
+    world.done("budget", "Docs", "--usd", "0.01", "--why", "a small one")
+    costs = {"pin": "Docs", "migration_id": world.migration.id, "tokens": 1, "purpose": Purpose.BACKFILL}
+    with pytest.raises(Paused, match=r"vecferry budget Docs --usd … --why …"):
+        world.ledger.reserve(**costs, cost_usd=0.02, budget_usd=0.009)
+    raised = world.done("budget", "Docs", "--usd", "5", "--why", "approved", "--who", "ana")
+    assert (raised["was_usd"], raised["budget_usd"]) == (0.01, 5.0)
+    world.ledger.reserve(**costs, cost_usd=4.6, budget_usd=4.7)
+    assert "Used up: everything but dual-writes stops at $4.50." in world.run("budget", "Docs", "--usd", "5", "--why", "x").out
+    assert "of $5.00" in world.run("status", "Docs").out
+    world.stepped("backfill")
+
+
+@pytest.mark.parametrize("asked", [[], ["--usd", "3", "--no-limit"], ["--usd", "0"], ["--usd", "nan"], ["--usd", "inf"]])
+def test_a_budget_that_is_none_is_refused(asked):
+    world = World().started()
+    world.stepped("plan")
+    refused = world.run("budget", "Docs", *asked, "--why", "x")
+    assert refused.code == 2
+    assert "budget_usd" not in world.migration.options or world.migration.options["budget_usd"] is None

@@ -11,6 +11,7 @@ import typer
 from vecferry import __version__
 from vecferry.cli import (
     accept,
+    budget,
     discard,
     doctor,
     drop_old,
@@ -81,6 +82,7 @@ for _panel, _verbs in {
         "accept": accept,
         "pause": pause,
         "unpause": unpause,
+        "budget": budget,
         "janitor": janitor,
         "sweep": sweep,
     },

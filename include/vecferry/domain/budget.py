@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BUDGET = "budget_usd"
+"""Its name among a migration's options; missing or ``None``: no limit."""
+
 WRITE_RESERVE = 0.1
 """This share of a budget is for dual-write alone: backfill must not leave the application's writes without vectors."""
 

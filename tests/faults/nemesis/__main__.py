@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path(".vecferry/faults"), help="the folder that gets a folder for each seed")
     add("--keep", action="store_true", help="leave each seed's collections in Weaviate's folder, below the output's")
     add("--pace", type=float, help="times as long as usual, for a busy machine (default: by its load)")
-    add("--lanes", type=int, metavar="N", help="seeds side by side (default: one a core, and for every five seeds)")
+    add("--lanes", type=int, metavar="N", help="seeds side by side (default: one for two cores and five seeds)")
     add("--lane", type=int, help=argparse.SUPPRESS)
     add("--markdown", type=Path, metavar="FILE", help="write the sums by fault and by phase there, for a page")
     add(

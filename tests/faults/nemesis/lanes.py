@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 MOST = 8
+CORES_A_LANE = 2
 SEEDS_A_LANE = 5
 """Below that, a lane's servers cost more time than they save."""
 _CLAIMS = "claims"
@@ -18,8 +19,8 @@ _STOPS_WITHIN_S = 120
 
 
 def usual(seeds: int) -> int:
-    """A lane keeps about one core busy."""
-    return max(1, min(MOST, os.cpu_count() or 1, seeds // SEEDS_A_LANE))
+    """A lane keeps a core busy, and what is late for want of another would look like a fault."""
+    return max(1, min(MOST, (os.cpu_count() or 1) // CORES_A_LANE, seeds // SEEDS_A_LANE))
 
 
 def claimed(seeds: Iterable[int], out: Path) -> Iterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vecferry.domain.budget import backfill_budget_usd
+from vecferry.domain.budget import BUDGET, backfill_budget_usd
 from vecferry.ports import Clock, Ledger, Purpose
 
 READ_AGAIN_S = 10.0
@@ -40,5 +40,5 @@ class Budget:
     def _ask(self) -> float | None:
         if self._payer.migration_id is None:
             return None
-        said = self._ledger.migration(self._payer.migration_id).options.get("budget_usd")
+        said = self._ledger.migration(self._payer.migration_id).options.get(BUDGET)
         return None if said is None else float(said)

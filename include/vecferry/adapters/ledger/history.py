@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from vecferry.domain.budget import BUDGET
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Lease, Routing
@@ -46,6 +47,11 @@ def dismissed(lease: Lease, *, at: datetime, who: str, why: str) -> Event:
 
 def paused(migration: Migration, reason: str | None, *, at: datetime, who: str) -> Event:
     return Event(at, who, "unpause" if reason is None else "pause", reason or "", migration.pin, migration.id)
+
+
+def budget(migration: Migration, usd: float | None, *, at: datetime, who: str, why: str) -> Event:
+    detail = {"from": migration.options.get(BUDGET), "to": usd}
+    return Event(at, who, "budget", why, migration.pin, migration.id, detail)
 
 
 def live_model(migration: Migration, gone: bool, *, at: datetime, who: str, why: str) -> Event:

@@ -14,6 +14,7 @@ from vecferry.adapters.ledger.database import Database
 from vecferry.adapters.ledger.pins import read_pin
 from vecferry.adapters.ledger.stored_events import clock_of, record
 from vecferry.adapters.ledger.tables import migrations
+from vecferry.domain.budget import BUDGET
 from vecferry.domain.lifecycle import LIVE_MODEL_GONE, Migration, Phase
 from vecferry.domain.routing import Mode, Routing
 
@@ -49,6 +50,9 @@ class SqlLifecycle:
 
     def set_live_model_gone(self, migration_id: str, gone: bool, *, who: str, why: str) -> None:
         self._database.write(partial(_set_live_model_gone, migration_id=migration_id, gone=gone, who=who, why=why))
+
+    def set_budget(self, migration_id: str, usd: float | None, *, who: str, why: str) -> None:
+        self._database.write(partial(_set_budget, migration_id=migration_id, usd=usd, who=who, why=why))
 
     def save_plan(self, migration_id: str, plan: Mapping[str, Any]) -> None:
         self._database.write(partial(_set, migration_id=migration_id, plan=dict(plan)))
@@ -141,6 +145,15 @@ def _set_live_model_gone(connection: Connection, *, migration_id: str, gone: boo
     if stored.live_model_gone is not gone:
         _set(connection, migration_id=migration_id, options={**stored.options, LIVE_MODEL_GONE: gone})
         record(connection, history.live_model(stored, gone, at=clock_of(connection), who=who, why=why))
+
+
+def _set_budget(connection: Connection, *, migration_id: str, usd: float | None, who: str, why: str) -> None:
+    stored = stored_migration.by_id(connection, migration_id, lock=True)
+    if stored.ended:
+        raise refusals.already_ended(stored)
+    if stored.options.get(BUDGET) != usd:
+        _set(connection, migration_id=migration_id, options={**stored.options, BUDGET: usd})
+        record(connection, history.budget(stored, usd, at=clock_of(connection), who=who, why=why))
 
 
 def _set(connection: Connection, *, migration_id: str, **values: Any) -> None:

@@ -250,12 +250,14 @@ def wrong_new_pin(migration: Migration, pin: Pin) -> BadInput:
     )
 
 
-def over_budget(account: str, spent_usd: float, cost_usd: float, budget_usd: float) -> Paused:
+def over_budget(pin: str, migration_id: str | None, spent_usd: float, cost_usd: float, budget_usd: float) -> Paused:
+    """``budget_usd``: what may be spent for this purpose; a tenth of the migration's is kept for dual-writes."""
     return Paused(
         f"the budget of ${budget_usd:.2f} is used up: ${spent_usd:.4f} are spent or reserved, "
         f"this request costs ${cost_usd:.4f}",
-        where=account,
-        next_action="Raise budget_usd and unpause, or discard.",
+        where=migration_id or pin,
+        next_action=f"Run: vecferry budget {pin} --usd … --why … (a tenth of it is kept for dual-writes); what waits for it goes "
+        "on by itself. Or discard.",
     )
 
 

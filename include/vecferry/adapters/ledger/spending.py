@@ -63,7 +63,7 @@ def _reserve(
     insert_new(connection, accounts, [account | {"tokens": 0, "nano_usd": 0, "requests": 0, "unsettled": 0}])
     if not _book(connection, account, tokens=tokens, nano=nano, budget_usd=budget_usd):
         spent = _sum(connection, pin=pin, migration_id=migration_id).cost_usd
-        raise refusals.over_budget(migration_id or pin, spent, cost_usd, budget_usd or 0.0)
+        raise refusals.over_budget(pin, migration_id, spent, cost_usd, budget_usd or 0.0)
     values = account | {"purpose": purpose.value, "tokens": tokens, "nano_usd": nano, "settled": False, "at": now()}
     reservation: int = connection.execute(insert(spend).values(values).returning(spend.c.id)).scalar_one()
     if reservation % FOLD_EVERY == 0:

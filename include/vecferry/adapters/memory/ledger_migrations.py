@@ -8,6 +8,7 @@ from typing import Any
 
 from vecferry.adapters.ledger import history, refusals, routing_rules
 from vecferry.adapters.memory.ledger_tables import Tables
+from vecferry.domain.budget import BUDGET
 from vecferry.domain.lifecycle import LIVE_MODEL_GONE, Migration, Phase
 from vecferry.domain.routing import Mode, Routing
 
@@ -105,6 +106,16 @@ class MemoryMigrations:
             if stored.live_model_gone is not gone:
                 tables.migrations[migration_id] = replace(stored, options={**stored.options, LIVE_MODEL_GONE: gone})
                 tables.events.append(history.live_model(stored, gone, at=tables.clock.now(), who=who, why=why))
+
+    def set_budget(self, migration_id: str, usd: float | None, *, who: str, why: str) -> None:
+        tables = self._tables
+        with tables.lock:
+            stored = tables.migration(migration_id)
+            if stored.ended:
+                raise refusals.already_ended(stored)
+            if stored.options.get(BUDGET) != usd:
+                tables.migrations[migration_id] = replace(stored, options={**stored.options, BUDGET: usd})
+                tables.events.append(history.budget(stored, usd, at=tables.clock.now(), who=who, why=why))
 
     def save_plan(self, migration_id: str, plan: Mapping[str, Any]) -> None:
         with self._tables.lock:

@@ -54,7 +54,7 @@ class MemoryRecords:
         with self._tables.lock:
             spent_usd = sum(r.cost_usd for r in self._tables.reservations.values() if _account(r) == (pin, migration_id))
             if budget_usd is not None and spent_usd + cost_usd > budget_usd + 1e-9:
-                raise refusals.over_budget(migration_id or pin, spent_usd, cost_usd, budget_usd)
+                raise refusals.over_budget(pin, migration_id, spent_usd, cost_usd, budget_usd)
             reservation = next(self._tables.reservation_ids)
             self._tables.reservations[reservation] = Reservation(pin, migration_id, purpose, tokens, cost_usd)
             return reservation
