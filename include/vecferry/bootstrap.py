@@ -48,7 +48,12 @@ def connect_ports(settings: Settings | None = None, connections: Mapping[str, An
     key = chosen.weaviate_api_key.get_secret_value() if chosen.weaviate_api_key else None
     return Ports(
         ledger=ledger,
-        store=WeaviateStore(chosen.weaviate_url, chosen.weaviate_grpc, key),
+        store=WeaviateStore(
+            chosen.weaviate_url,
+            chosen.weaviate_grpc,
+            key,
+            key_of=lambda card: credentials.of(card).api_key.get_secret_value(),
+        ),
         embedders=ProviderEmbedders(catalogue, ledger, credentials, clock),
         model_lists=ProviderModelLists(credentials),
         notice_feed=FileOrUrlFeed(chosen.notices),

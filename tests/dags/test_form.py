@@ -49,6 +49,7 @@ def test_the_form_is_filled_by_collection_and_model_alone() -> None:
         {"max_live_p99_ms": 0},
         {"keep_days": -1},
         {"aliases": "drop"},
+        {"shadow_vectorizer": "both"},
     ],
     ids=str,
 )

@@ -105,12 +105,12 @@ class FakeProvider:
             return _refusal(400, f"at most {self.max_inputs} inputs, {len(texts)} given", "", "input")
         if self.refused & set(texts):
             return _refusal(400, "this text is against the policy", "", "input")
-        vectors = [self._vector(text, scripted) for text in texts][: len(texts) - scripted.lose]
+        vectors = [self._vector(body["model"], text, scripted) for text in texts][: len(texts) - scripted.lose]
         tokens = sum(len(text.split()) for text in texts)
         return Reply(body=_cohere(vectors, tokens) if "/cohere/" in path else _openai(vectors, tokens, body))
 
-    def _vector(self, text: str, scripted: Reply) -> list[float]:
-        space = ModelCard("fake", "small", "openai", self.dimensions).space
+    def _vector(self, model: str, text: str, scripted: Reply) -> list[float]:
+        space = ModelCard("fake", model, "openai", self.dimensions).space
         vector = list(vector_of(space, text))
         return vector if scripted.value is None else [scripted.value] * len(vector)
 

@@ -41,6 +41,8 @@ def test_the_table_says_how_it_was_counted_and_what_the_price_is_worth():
         (["--to", "sandbox-char-2", "--deadline", "soon"], "does not match the format"),
         (["--to", "sandbox-char-2", "--too-long", "shorten"], "truncate, skip or fail"),
         (["--to", "sandbox-char-2", "--aliases", "drop"], "auto, move or leave"),
+        (["--to", "sandbox-char-2", "--shadow-vectorizer", "both"], "plain or keep"),
+        (["--to", "sandbox-char-2", "--shadow-vectorizer", "keep"], "no server-side vectorizer to keep"),
     ],
 )
 def test_bad_input_says_what_is_right(args, says):

@@ -80,6 +80,12 @@ def _bounds(given: Mapping[str, Any]) -> dict[str, Param]:
             type="string", enum=["refuse", "leave"],
             description="`refuse`: the plan stops and lists them; `leave`: they go on pointing to the old collection.",
         ),
+        "shadow_vectorizer": _param(
+            given, "shadow_vectorizer", "plain", title="The server's own vectorizer", section=_BOUNDS,
+            type="string", enum=["plain", "keep"],
+            description="Where the server vectorizes live. `plain`: the new collection has plain vectors; `keep`: it keeps the "
+            "vectorizer with the new model, switched on at retire.",
+        ),
         "aliases": _param(
             given, "aliases", "auto", title="Aliases of this collection", section=_BOUNDS,
             type="string", enum=["auto", "move", "leave"],

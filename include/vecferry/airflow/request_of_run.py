@@ -45,6 +45,7 @@ def request_of_run(context: Context) -> MigrationRequest:
         overlong=params.get("too_long", "truncate"),
         inbound_references=params.get("inbound_references", "refuse"),
         aliases=params.get("aliases", "auto"),
+        shadow_vectorizer=params.get("shadow_vectorizer", "plain"),
         sweep=params["sweep"],
         notice_id=notice,
         who=who(context),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vecferry.checks.expectations import expectation_classes, run_suite
 from vecferry.checks.verdict_of import verdict_of
-from vecferry.domain.lifecycle import Migration
+from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.schema import schema_differences
 from vecferry.domain.verdicts import Verdict
 from vecferry.ports import Ports
@@ -17,7 +17,9 @@ def judge(ports: Ports, migration: Migration) -> Verdict:
 
     spec = migration.spec
     live = ports.store.schema(spec.live)
-    rows = [dict(row) for row in schema_differences(live, ports.store.schema(spec.shadow), spec)]
+    vectorizing = migration.phase is Phase.RETIRED  # a vectorizer that was kept is held until then
+    found = schema_differences(live, ports.store.schema(spec.shadow), spec, vectorizing=vectorizing)
+    rows = [dict(row) for row in found]
     for row in rows:
         row["live"], row["shadow"] = str(row["live"]), str(row["shadow"])
     expectations = [

@@ -48,8 +48,8 @@ def run(
 
         found = _of(ports, pin, migration)
         reason = why or "its date has passed"
-        given = {"who": person(who), "why": reason, "now": now, "leave_references": leave_references}
-        done = {"migration_id": found.id, **step.act(ports, found.id, **given)}
+        dropped = step.act(ports, found.id, who=person(who), why=reason, now=now, leave_references=leave_references)
+        done = {"migration_id": found.id, **dropped}
     answer(done, as_json, lambda console: _show(console, done))
 
 

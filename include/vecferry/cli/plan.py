@@ -48,6 +48,10 @@ def run(
         str,
         typer.Option(metavar="POLICY", help="References of other collections to this one: refuse, or leave as they are."),
     ] = "refuse",
+    shadow_vectorizer: Annotated[
+        str,
+        typer.Option(metavar="CHOICE", help="Where the server vectorizes live: plain vectors, or keep its vectorizer."),
+    ] = "plain",
     aliases: Annotated[
         str,
         typer.Option(
@@ -90,6 +94,7 @@ def run(
         max_live_p99_ms=max_live_p99_ms,
         inbound_references=_inbound(inbound_references),
         aliases=_aliases(aliases),
+        shadow_vectorizer=_vectorizer(shadow_vectorizer),
         sweep=sweep,
         who=person(who),
         why=why or "planned on the command line",
@@ -136,6 +141,12 @@ def _aliases(policy: str) -> Any:
     if policy not in ("auto", "move", "leave"):
         raise BadInput(f"there is no policy {policy!r}", where="--aliases", next_action="It is auto, move or leave.")
     return policy
+
+
+def _vectorizer(choice: str) -> Any:
+    if choice not in ("plain", "keep"):
+        raise BadInput(f"there is no choice {choice!r}", where="--shadow-vectorizer", next_action="It is plain or keep.")
+    return choice
 
 
 # --- showing

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from vecferry.domain.inbound import AliasPolicy, InboundPolicy
-from vecferry.domain.shadow import OverlongPolicy
+from vecferry.domain.shadow import OverlongPolicy, ShadowVectorizer
 from vecferry.errors import BadInput
 
 PERCENTS: tuple[int, ...] = (5, 25, 100)
@@ -20,7 +20,8 @@ class MigrationRequest:
     notice that started it, ``who`` the person or DAG run. ``keep_days``: how long the old collection is kept after ``retire``.
     ``max_live_p99_ms``: the live searches' p99 above which the backfill slows down; without one it does not look.
     ``inbound_references``: whether references of other collections to the live one stop the plan. ``aliases``: whether the
-    live collection's lead to the new one after ``retire``; ``auto``: where the server vectorizes there.
+    live collection's lead to the new one after ``retire``; ``auto``: where the server vectorizes there. ``shadow_vectorizer``:
+    whether the new one keeps live's server-side vectorizer, with the new model.
     ``sweep``: some applications write the live collection natively, not through the Router; scanning finds their changes.
     """
 
@@ -39,6 +40,7 @@ class MigrationRequest:
     sweep: bool = False
     inbound_references: InboundPolicy = "refuse"
     aliases: AliasPolicy = "auto"
+    shadow_vectorizer: ShadowVectorizer = "plain"
     notice_id: str | None = None
     who: str = ""
     why: str = ""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
+from vecferry.domain import kept_vectorizer
 from vecferry.domain.objects import STAMPS, UNNAMED
 from vecferry.domain.server_text import SUPPORTED
 from vecferry.domain.shadow import ShadowSpec
@@ -54,10 +55,13 @@ def stamp_properties(vectorizers: Sequence[str] = ()) -> list[dict[str, Any]]:
     return [{"name": name, **definition} for name in STAMPS]
 
 
-def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | None = None) -> dict[str, Any]:
-    """The schema to create. Raises ``BadInput`` where the spec's vectors are not exactly the live collection's.
+def shadow_schema(
+    live_schema: Schema, spec: ShadowSpec, *, description: str | None = None, vectorizing: bool = False
+) -> dict[str, Any]:
+    """What the shadow is to be. Raises ``BadInput`` where the spec's vectors are not exactly the live collection's.
 
-    ``description`` replaces the live one's (``None`` keeps it); it is where a shadow says whose it is.
+    ``description`` replaces the live one's (``None`` keeps it); it is where a shadow says whose it is. ``vectorizing``: as it
+    is after ``retire``, and in the moment of its creation; a vectorizer that it keeps embeds nothing in between.
     """
     _same_vectors(live_schema, spec)
     # By value: ``deepcopy`` would keep a part that two vectors share shared, and change both.
@@ -65,21 +69,22 @@ def shadow_schema(live_schema: Schema, spec: ShadowSpec, *, description: str | N
     if description is not None:
         shadow["description"] = description
     own = [p for p in shadow.get("properties") or () if p["name"] not in STAMPS]
-    shadow["properties"] = own + stamp_properties(_vectorizers_but_of(shadow, spec.vector_name))
+    vectorizers = _vectorizers_but_of(shadow, spec.vector_name)
+    shadow["properties"] = own + stamp_properties([*vectorizers, *([spec.vectorizer.module] if spec.vectorizer else [])])
     if _multi_tenant(shadow):
         # The server computes it from the tenants, and refuses a schema that gives it.
         shadow.pop("shardingConfig", None)
         shadow["multiTenancyConfig"][_WAKES] = True
-    _prepare_migrated(shadow, spec)
+    _prepare_migrated(shadow, live_schema, spec, vectorizing=vectorizing)
     for config in _vectors(shadow).values():
         _keep_unquantised(config.get("vectorIndexConfig") or {})
     return shadow
 
 
-def schema_differences(live: Schema, shadow: Schema, spec: ShadowSpec) -> list[SettingRow]:
+def schema_differences(live: Schema, shadow: Schema, spec: ShadowSpec, *, vectorizing: bool = False) -> list[SettingRow]:
     """A row per setting of either; ``allowed`` is false wherever the shadow is not what ``shadow_schema`` asks for."""
     before, after = _flat(live), _flat(shadow)
-    wanted = _flat(shadow_schema(live, spec))
+    wanted = _flat(shadow_schema(live, spec, vectorizing=vectorizing))
     settings = sorted(before.keys() | after.keys() | wanted.keys())
     return [_row(name, before.get(name), after.get(name), wanted.get(name), live, spec) for name in settings]
 
@@ -137,9 +142,16 @@ def server_side_model(schema: Schema, vector_name: str) -> str | None:
     for name in _vectorizers_of(config):
         vectorizer = config.get("vectorizer")
         settings = vectorizer[name] if isinstance(vectorizer, Mapping) else (config.get("moduleConfig") or {}).get(name)
-        model = (settings or {}).get("model")
-        return str(model) if model else None
+        return _model_of(settings or {})
     return None
+
+
+def _model_of(settings: Mapping[str, Any]) -> str | None:
+    """OpenAI's second generation is written in two parts: ``ada`` and ``002``."""
+    model, version = settings.get("model"), settings.get("modelVersion")
+    if model and version == "002":
+        return f"text-embedding-{model}-{version}"
+    return str(model) if model else None
 
 
 # --- building
@@ -155,12 +167,17 @@ def _same_vectors(live: Schema, spec: ShadowSpec) -> None:
         )
 
 
-def _prepare_migrated(shadow: dict[str, Any], spec: ShadowSpec) -> None:
-    """Vectors come from us, so no vectorizer; the distance is said, for the server's default is not every model's."""
+def _prepare_migrated(shadow: dict[str, Any], live: Schema, spec: ShadowSpec, *, vectorizing: bool) -> None:
+    """Vectors come from us, so no vectorizer unless it is to be kept; the distance is said, for the server's default is not
+    every model's."""
     named = spec.vector_name != UNNAMED
-    _drop_vectorizer_settings(shadow, spec.vector_name)
     config = shadow["vectorConfig"][spec.vector_name] if named else shadow
-    config["vectorizer"] = {"none": {}} if named else "none"
+    if spec.vectorizer is None:
+        _drop_vectorizer_settings(shadow, spec.vector_name)
+        config["vectorizer"] = {"none": {}} if named else "none"
+    else:
+        chosen = kept_vectorizer.settings(live, spec.vector_name, spec.vectorizer, vectorizing=vectorizing)
+        kept_vectorizer.put_into(shadow, live, spec.vector_name, spec.vectorizer, chosen)
     index = config.setdefault("vectorIndexConfig", {})
     index["distance"] = spec.space.distance
     for part in _dicts_in(index):
@@ -263,10 +280,19 @@ def _why_different(name: str, spec: ShadowSpec) -> str:
     if name == f"multiTenancyConfig.{_WAKES}":
         return "the shadow's tenants wake when live's do; until retire"
     prefix = f"vectorConfig.{spec.vector_name}." if spec.vector_name != UNNAMED else ""
-    reasons = {"vectorizer": "vectors come from vecferry", "moduleConfig": "vectors come from vecferry"}
+    ours = "vectors come from vecferry" if spec.vectorizer is None else _why_kept(name)
+    reasons = {"vectorizer": ours, "moduleConfig": ours}
     reasons |= {"distance": "the new space's distance"}
     reasons |= {"segments": "must divide the new dimensions", "skipDefaultQuantization": "the copy stays unquantised"}
     return next((why for part, why in reasons.items() if part in name.removeprefix(prefix)), "the migrated vector")
+
+
+def _why_kept(name: str) -> str:
+    if name.endswith(".properties"):
+        return "the server embeds nothing until retire"
+    if name.endswith(".vectorizeClassName"):
+        return "the shadow's name is another one in every attempt"
+    return "the server's vectorizer with the new model"
 
 
 def _added(stamp: str) -> SettingRow:

@@ -49,14 +49,14 @@ def server_rules(schema: Mapping[str, Any], vector_name: str) -> tuple[tuple[str
 
     Raises ``ValueError`` where a rule is of a kind that is not known here: another vectorizer, or values that are no text.
     """
-    module, settings = _settings_of(schema, vector_name)
+    module, settings = settings_of(schema, vector_name)
     if module is None:
         return None
     if module not in SUPPORTED:
         raise ValueError(f"the rules of the vectorizer {module} are not known to this release")
     chosen = settings.get("properties") or ()
     kinds = {prop["name"]: str(prop["dataType"][0]) for prop in schema.get("properties") or ()}
-    odd = [name for name in chosen if kinds.get(name) not in _TEXTS]
+    odd = [name for name in chosen if kinds.get(name, "text") not in _TEXTS]  # what is not there yet has no values
     if odd:
         raise ValueError(f"the vectorizer's properties {', '.join(odd)} are not text: how the server writes them is not known")
     own = {prop["name"]: (prop.get("moduleConfig") or {}).get(module) or {} for prop in schema.get("properties") or ()}
@@ -70,9 +70,20 @@ def server_rules(schema: Mapping[str, Any], vector_name: str) -> tuple[tuple[str
     )
 
 
+def settings_of(schema: Mapping[str, Any], vector_name: str) -> tuple[str | None, Mapping[str, Any]]:
+    """The vectorizer's module and its settings: of a named vector in its own part, of the unnamed one in the collection's
+    ``moduleConfig``; ``(None, {})`` where clients bring the vectors."""
+    if vector_name:
+        vectorizer = (schema.get("vectorConfig") or {}).get(vector_name, {}).get("vectorizer") or {}
+        module = next((name for name in vectorizer if name != "none"), None)
+        return module, (vectorizer[module] or {}) if module else {}
+    module = schema.get("vectorizer") or "none"
+    return (None, {}) if module == "none" else (module, (schema.get("moduleConfig") or {}).get(module) or {})
+
+
 def vectorizer_of(schema: Mapping[str, Any], vector_name: str) -> str | None:
     """The module with which the server itself vectorizes; ``None`` where clients bring the vectors."""
-    return _settings_of(schema, vector_name)[0]
+    return settings_of(schema, vector_name)[0]
 
 
 def camel_case_parts(name: str) -> list[str]:
@@ -92,16 +103,6 @@ def _kind(character: str) -> str:
 
 def _embedded(name: str, chosen: Any, own: Mapping[str, Any]) -> bool:
     return name in chosen if chosen else own.get("skip") is not True
-
-
-def _settings_of(schema: Mapping[str, Any], vector_name: str) -> tuple[str | None, Mapping[str, Any]]:
-    """Module and settings: of a named vector in its own part, of the unnamed one in the collection's ``moduleConfig``."""
-    if vector_name:
-        vectorizer = (schema.get("vectorConfig") or {}).get(vector_name, {}).get("vectorizer") or {}
-        module = next((name for name in vectorizer if name != "none"), None)
-        return module, (vectorizer[module] or {}) if module else {}
-    module = schema.get("vectorizer") or "none"
-    return (None, {}) if module == "none" else (module, (schema.get("moduleConfig") or {}).get(module) or {})
 
 
 def _texts(value: Any) -> Iterator[str]:

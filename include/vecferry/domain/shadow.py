@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from vecferry.domain.kept_vectorizer import KeptVectorizer
 from vecferry.domain.objects import (
     HASH_VERSION,
     STAMP_AT,
@@ -24,6 +25,7 @@ from vecferry.domain.recipe import TextRecipe, text_hash
 from vecferry.domain.spaces import EmbeddingSpace
 
 OverlongPolicy = Literal["truncate", "skip", "fail"]
+ShadowVectorizer = Literal["plain", "keep"]
 
 NO_TEXT = "no-text"
 TOO_LONG = "too-long"
@@ -39,7 +41,8 @@ class ShadowSpec:
     """What one migration derives: from ``live`` to ``shadow``, texts by ``recipe``, vectors in ``space``.
 
     ``vector_name`` is the vector that is migrated (``UNNAMED`` for a legacy collection), ``carried`` are the other named
-    vectors, copied unchanged. ``max_tokens`` is the model's limit per text.
+    vectors, copied unchanged. ``max_tokens`` is the model's limit per text. ``vectorizer`` is the server's own in the shadow;
+    ``None`` for plain vectors.
     """
 
     live: str
@@ -51,6 +54,7 @@ class ShadowSpec:
     overlong: OverlongPolicy = "truncate"
     max_tokens: int | None = None
     hash_version: int = HASH_VERSION
+    vectorizer: KeptVectorizer | None = None
 
     def text_of(self, live: StoredObject) -> str | None:
         return self.recipe.text_of(live.properties)

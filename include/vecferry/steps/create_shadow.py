@@ -9,6 +9,8 @@ from vecferry.domain.schema import made_by_server, planned_changes, shadow_schem
 from vecferry.domain.tenants import at_creation
 from vecferry.errors import Conflict, NeedsPerson
 from vecferry.ports import Ports
+from vecferry.steps import prove_vectorizer
+from vecferry.steps.hold_vectorizer import hold
 from vecferry.steps.readiness import YES, Ready
 from vecferry.steps.standing import has_work, refuse_if_paused
 
@@ -44,7 +46,7 @@ def is_ours(schema: dict[str, Any], migration: Migration) -> bool:
 def _create(ports: Ports, migration: Migration) -> None:
     spec, store = migration.spec, ports.store
     live = store.schema(spec.live)
-    wanted = shadow_schema(live, spec)
+    wanted = shadow_schema(live, spec, vectorizing=True)
     wanted["description"] = f"{live.get('description') or ''} [{marker(migration.id)}: shadow of {spec.live}]".strip()
     if spec.shadow in store.collections():
         _refuse_a_strangers(store.schema(spec.shadow), migration)
@@ -53,6 +55,9 @@ def _create(ports: Ports, migration: Migration) -> None:
             store.create(wanted)
         except Conflict:  # a second run of this act was faster
             _refuse_a_strangers(store.schema(spec.shadow), migration)
+    if spec.vectorizer is not None:
+        hold(ports, migration)
+        prove_vectorizer.clear(ports, spec)
     copy_tenants(ports, migration)
     _note_differences(ports, migration, live)
 

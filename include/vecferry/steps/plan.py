@@ -26,7 +26,7 @@ from vecferry.domain.sweeping import plan_warning, planned_staleness_s
 from vecferry.domain.tenants import estimated, sleeping_warning
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
-from vecferry.steps import inbound_references, server_side, shared_space
+from vecferry.steps import inbound_references, prove_vectorizer, server_side, shared_space
 from vecferry.steps.asking import golden_of
 from vecferry.steps.density_probe import skew_warnings
 from vecferry.steps.fingerprint import take
@@ -36,6 +36,11 @@ from vecferry.steps.readiness import YES, Ready
 from vecferry.steps.sampling import count_all, spread_keys, tenants_of
 
 _SAMPLE = 500
+_FEW = 50
+_TO_BE_PROVEN = (
+    "that the server's own vectors will be vecferry's is proven when the migration is started, on a scratch collection that is "
+    "made and dropped"
+)
 _TIMEOUT_S = 60.0
 
 
@@ -52,6 +57,9 @@ def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
     shared_space.refuse_to_migrate(pin, card)
     plan = look(ports, pin, card, request)
     migration = _migration(ports, pin, card, request, plan)
+    if migration.spec.vectorizer is not None:
+        told = prove_vectorizer.prove(ports, pin, card, migration.spec, _sample(ports, pin, _FEW))
+        plan["warnings"] = [warning for warning in plan["warnings"] if warning != _TO_BE_PROVEN] + told
     started = ports.ledger.start_migration(migration, who=request.who or "vecferry", why=request.why or "planned")
     ports.ledger.save_plan(started.id, plan)
     return {"migration_id": started.id, **plan}
@@ -76,6 +84,8 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     inbound = inbound_references.look(ports, pin.collection)
     problems = [*refusals(schema), *_space_problems(ports, pin, card), *inbound.problems(request.inbound_references)]
     problems += server_side.problems(schema, pin)
+    if request.shadow_vectorizer == "keep":
+        problems += server_side.keeping_problems(ports, schema, pin, card)
     if problems:
         raise BadInput("; ".join(problems), where=pin.collection, next_action="Solve these, then plan again.")
     embedder = ports.embedders.of(card.space, pin=pin)
@@ -113,13 +123,14 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
             "budget_usd": request.budget_usd,
             "tenants": len(tenants),
             "schema_changes": planned_changes(schema, _spec(ports, pin, card, request)),
+            "shadow_vectorizer": request.shadow_vectorizer,
             "shared_space": pin.space.same_as(card.space),
         }
     )
 
 
 def _aliases_follow(request: MigrationRequest) -> bool:
-    return aliases_follow(request.aliases, server_vectorizes=False)
+    return aliases_follow(request.aliases, server_vectorizes=request.shadow_vectorizer == "keep")
 
 
 def _inbound_warnings(inbound: Inbound, request: MigrationRequest, card: ModelCard) -> list[str]:
@@ -128,7 +139,12 @@ def _inbound_warnings(inbound: Inbound, request: MigrationRequest, card: ModelCa
 
 def _ending(ports: Ports, pin: Pin, request: MigrationRequest, figures: Estimate) -> list[str]:
     sleeping = sleeping_warning(ports.store.tenants(pin.collection))
-    return [*sleeping, *percents_past_the_end(ports, pin, request, hours_before=figures.total_hours - figures.soak_hours)]
+    trial = [_TO_BE_PROVEN] if request.shadow_vectorizer == "keep" else []
+    return [
+        *sleeping,
+        *trial,
+        *percents_past_the_end(ports, pin, request, hours_before=figures.total_hours - figures.soak_hours),
+    ]
 
 
 def _judging(ports: Ports, request: MigrationRequest, figures: Estimate, ending: list[str]) -> dict[str, Any]:
@@ -209,8 +225,8 @@ def _refuse_a_changed_model(ports: Ports, pin: Pin) -> None:
         )
 
 
-def _sample(ports: Ports, pin: Pin) -> list[StoredObject]:
-    keys = spread_keys(ports.store, pin.collection, _SAMPLE)
+def _sample(ports: Ports, pin: Pin, most: int = _SAMPLE) -> list[StoredObject]:
+    keys = spread_keys(ports.store, pin.collection, most)
     found: list[StoredObject] = []
     for tenant in {tenant for tenant, _ in keys}:
         found += ports.store.read(pin.collection, [k for t, k in keys if t == tenant], tenant=tenant).values()
@@ -261,8 +277,9 @@ def _attempt(ports: Ports, pin: Pin) -> int:
 
 
 def _spec(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> ShadowSpec:
-    vectors = ports.store.schema(pin.collection).get("vectorConfig") or {}
-    return ShadowSpec(
+    schema = ports.store.schema(pin.collection)
+    vectors = schema.get("vectorConfig") or {}
+    spec = ShadowSpec(
         live=pin.collection,
         shadow=_shadow_name(pin.name, card, _attempt(ports, pin)),
         recipe=pin.recipe,
@@ -273,6 +290,7 @@ def _spec(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) ->
         max_tokens=card.max_tokens,
         hash_version=HASH_VERSION if pin.recipe.server is None else SERVER_TEXT_HASH_VERSION,
     )
+    return server_side.keeping(schema, spec, card) if request.shadow_vectorizer == "keep" else spec
 
 
 def _shadow_name(pin: str, card: ModelCard, attempt: int) -> str:

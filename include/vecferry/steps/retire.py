@@ -13,6 +13,7 @@ from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Ports
 from vecferry.steps.before_the_freeze import obstacle
+from vecferry.steps.hold_vectorizer import let_go
 from vecferry.steps.model_drift import fingerprint_of
 from vecferry.steps.move_aliases import move_aliases
 from vecferry.steps.old_collection import RETIRED, OldCollection, close, next_step, old_collection, write_hold_s
@@ -42,6 +43,7 @@ def act(ports: Ports, migration_id: str) -> dict[str, Any]:
         "kept": old.name if closed else None,
         "kept_until": old.kept_until.isoformat(),
         "old_read_only": closed or None,
+        "vectorizer": let_go(ports, migration),
         "aliases": move_aliases(ports, migration),
         "next": next_step(ports, migration),
     }
@@ -147,6 +149,7 @@ def _new_pin(ports: Ports, migration: Migration) -> Pin:
         pin,
         collection=migration.spec.shadow,
         space=migration.spec.space,
+        recipe=migration.spec.recipe,
         stamped=True,
         fingerprint=fingerprint_of(ports, migration.id),
     )

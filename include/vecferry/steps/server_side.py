@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from vecferry.domain.catalogue import ModelCard
+from vecferry.domain.kept_vectorizer import MODULE_OF, kept_vectorizer, source_properties
 from vecferry.domain.lifecycle import Migration
 from vecferry.domain.pins import Pin
 from vecferry.domain.recipe import TextRecipe
-from vecferry.domain.schema import server_side_model, vector_names
-from vecferry.domain.server_text import server_rules
+from vecferry.domain.schema import server_side_model, shadow_schema, vector_names
+from vecferry.domain.server_text import server_rules, vectorizer_of
+from vecferry.domain.shadow import ShadowSpec
 from vecferry.errors import BadInput
 from vecferry.ports import Embedder, Ports
 from vecferry.steps.reembedding import VectorOf, reembed
@@ -56,6 +59,33 @@ def problems(schema: Mapping[str, Any], pin: Pin) -> list[str]:
     return found
 
 
+def keeping_problems(ports: Ports, schema: Mapping[str, Any], pin: Pin, card: ModelCard) -> list[str]:
+    """What stands in the way of a shadow that keeps the vectorizer, with the new model."""
+    if vectorizer_of(schema, pin.vector_name) is None:
+        return ["there is no server-side vectorizer to keep, for clients bring the vectors: --shadow-vectorizer plain"]
+    module = MODULE_OF[card.api]
+    if module in ports.store.modules():
+        return []
+    return [
+        f"the server has no module {module}, which {card.space.id} needs: enable it on every node (ENABLE_MODULES), or "
+        "--shadow-vectorizer plain"
+    ]
+
+
+def keeping(schema: Mapping[str, Any], spec: ShadowSpec, card: ModelCard) -> ShadowSpec:
+    """The same with live's vectorizer for the new model, and the text that it will make."""
+    kept = replace(spec, vectorizer=kept_vectorizer(schema, spec.vector_name, card))
+    return replace(kept, recipe=own_recipe(schema, kept))
+
+
+def own_recipe(schema: Mapping[str, Any], spec: ShadowSpec) -> TextRecipe:
+    """What the shadow's own vectorizer makes of an object. Raises ``ValueError`` for rules not known here."""
+    found = server_rules(shadow_schema(schema, spec, vectorizing=True), spec.vector_name)
+    if found is None or spec.recipe.server is None:
+        raise ValueError("the shadow has no vectorizer of its own")
+    return TextRecipe(found[0], " ", replace(found[1], lower=spec.recipe.server.lower))
+
+
 def refuse_unless_proven(ports: Ports, pin: Pin) -> None:
     """A sample's texts, made by the vectorizer's rules and embedded again, against the vectors that the server has made."""
     if pin.recipe.server is None:
@@ -80,10 +110,12 @@ def changes(migration: Migration, live: Mapping[str, Any]) -> list[str]:
     if spec.recipe.server is None:
         added = _vectorized(live, spec.vector_name)
         return ["a server-side vectorizer was added, and the application brings the vectors"] if added else []
+    if not _vectorized(live, spec.vector_name):
+        return []  # a shadow with plain vectors once: the server lets nobody take a vectorizer away
     model = server_side_model(live, spec.vector_name)
-    if not _vectorized(live, spec.vector_name) or model not in (None, migration.from_space.model):
-        return [f"the server vectorizes with {model or 'nothing'} now, and the migration is from {migration.from_space.id}"]
-    if _another_text(live, spec.vector_name, spec.recipe):
+    if model not in (None, migration.from_space.model):
+        return [f"the server vectorizes with {model} now, and the migration is from {migration.from_space.id}"]
+    if _another_text_for_the_shadow(live, spec):
         return ["the server embeds another text now: a property was added, or the vectorizer's settings changed"]
     return []
 
@@ -102,6 +134,16 @@ def _vectorized(schema: Mapping[str, Any], vector_name: str) -> bool:
         return server_rules(schema, vector_name) is not None
     except ValueError:
         return True
+
+
+def _another_text_for_the_shadow(live: Mapping[str, Any], spec: ShadowSpec) -> bool:
+    if spec.vectorizer is None:
+        return _another_text(live, spec.vector_name, spec.recipe)
+    try:
+        now = own_recipe(live, spec)
+    except ValueError:
+        return True
+    return now != spec.recipe or source_properties(live, spec.vector_name) != spec.vectorizer.properties
 
 
 def _another_text(schema: Mapping[str, Any], vector_name: str, recipe: TextRecipe) -> bool:

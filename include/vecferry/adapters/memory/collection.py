@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
+from vecferry.domain.server_text import server_rules, settings_of
 from vecferry.errors import BadInput
+
+ServerModel = Callable[[str, str], Vector]
+"""What a server-side vectorizer asks: model and text → vector."""
 
 READY, READ_ONLY = "READY", "READONLY"
 ACTIVE, INACTIVE_STATES = "ACTIVE", frozenset({"INACTIVE", "COLD", "OFFLOADED", "FROZEN"})
@@ -96,6 +100,26 @@ class MemoryCollection:
             if (length := self._length(name)) not in (None, len(vector)):
                 return f"vector lengths don't match: {length} vs {len(vector)}"
         return None
+
+    def set_vectorizer(self, vector_name: str, settings: Mapping[str, Any]) -> None:
+        module, before = settings_of(self.schema, vector_name)
+        if module is None:
+            raise BadInput("the server vectorizes nothing here", where=self.name, next_action="See its schema.")
+        own = {module: {**before, **settings}}
+        if vector_name:
+            self.schema["vectorConfig"][vector_name]["vectorizer"] = own
+        else:
+            self.schema["moduleConfig"] = {**self.schema.get("moduleConfig", {}), **own}
+
+    def vectorized(self, obj: StoredObject, model: ServerModel | None) -> StoredObject:
+        """With the vectors that the server itself gives to an object that comes without them."""
+        found = dict(obj.vectors)
+        for name in self._vector_names() - set(found) if model else ():
+            rules = server_rules(self.schema, name)
+            text = rules[1].text_of(rules[0], obj.properties) if rules else ""
+            if model and text.strip():
+                found[name] = model(str(settings_of(self.schema, name)[1].get("model", "")), text)
+        return replace(obj, vectors=found)
 
     def beacons(self, obj: StoredObject) -> list[tuple[str, str, str]]:
         """(property, collection, id) of each reference; a beacon without a collection means the property's first."""

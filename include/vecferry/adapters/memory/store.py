@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from vecferry.adapters.memory import ranking
-from vecferry.adapters.memory.collection import READ_ONLY, READY, MemoryCollection
+from vecferry.adapters.memory.collection import READ_ONLY, READY, MemoryCollection, ServerModel
+from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import StoredObject, Vector
+from vecferry.domain.server_text import SUPPORTED
 from vecferry.errors import BadInput, Conflict, NotFound, NotWritten, VecferryError
 from vecferry.ports import SearchHit, SearchQuery
 
@@ -55,13 +57,23 @@ class NativeHandle:
 class MemoryStore:
     """Thread-safe. ``before(name, collection, call)`` runs before a call's effect, ``after`` between effect and answer;
     both may block, raise, or run other calls: no lock is held meanwhile. ``creates_missing`` is the server's auto-schema:
-    a write brings a missing collection into being, a dropped one too.
+    a write brings a missing collection into being, a dropped one too. ``server_model`` is what a server-side vectorizer asks:
+    it gives the vector of (model, text); without one nothing is vectorized.
     """
 
-    def __init__(self, *, before: Hook = _pass, after: Hook = _pass, creates_missing: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        before: Hook = _pass,
+        after: Hook = _pass,
+        creates_missing: bool = False,
+        server_model: ServerModel | None = None,
+    ) -> None:
         self.before = before
         self.after = after
         self.creates_missing = creates_missing
+        self.server_model = server_model
+        self.enabled_modules = frozenset(SUPPORTED)
         self._lock = threading.RLock()
         self._collections: dict[str, MemoryCollection] = {}
         self._aliases: dict[str, str] = {}
@@ -107,6 +119,12 @@ class MemoryStore:
 
     def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
         self._call("add_property", collection, lambda: self._of(collection).add_property(definition))
+
+    def modules(self) -> frozenset[str]:
+        return self._call("modules", "", lambda: self.enabled_modules)
+
+    def set_vectorizer(self, collection: str, vector_name: str, settings: Mapping[str, Any]) -> None:
+        self._call("set_vectorizer", collection, lambda: self._of(collection).set_vectorizer(vector_name, settings))
 
     def shards(self, collection: str) -> dict[str, str]:
         return self._call("shards", collection, lambda: {n: s.status for n, s in self._of(collection).shards.items()})
@@ -189,6 +207,9 @@ class MemoryStore:
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         self._write("put", collection, [obj], lambda: self._store(collection, obj))
 
+    def let_vectorize(self, collection: str, obj: StoredObject, *, key_of: ModelCard | None = None, timeout_s: float) -> None:
+        self._write("let_vectorize", collection, [obj], lambda: self._store(collection, replace(obj, vectors={})))
+
     def merge(self, collection: str, obj: StoredObject, *, timeout_s: float) -> bool:
         return self._write("merge", collection, [obj], lambda: self._merge(collection, obj))
 
@@ -269,7 +290,7 @@ class MemoryStore:
         target = self._writable(collection, obj.tenant)
         if reason := target.why_refused(obj) or self._dangling(target, obj):
             raise BadInput(reason, where=f"{collection}/{obj.uuid}", next_action="Correct the object.")
-        target.store(obj)
+        target.store(target.vectorized(obj, self.server_model))
 
     def _store_all(
         self, collection: str, objects: Sequence[StoredObject], unchecked_references: bool = False
@@ -284,7 +305,7 @@ class MemoryStore:
                 if position == 0:
                     refused[obj.uuid] = "store is read-only"
             else:
-                target.store(obj)
+                target.store(target.vectorized(obj, self.server_model))
         return refused
 
     def _dangling(self, target: MemoryCollection, obj: StoredObject) -> str:

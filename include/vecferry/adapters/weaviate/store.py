@@ -15,7 +15,9 @@ from vecferry.adapters.weaviate.keys import Keys
 from vecferry.adapters.weaviate.reading import Reading
 from vecferry.adapters.weaviate.schema import Schema
 from vecferry.adapters.weaviate.searching import Searching
+from vecferry.adapters.weaviate.server_vectors import KeyOf, ServerVectors, no_key
 from vecferry.adapters.weaviate.writing import Writing
+from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.objects import StoredObject, Vector
 from vecferry.ports import SearchHit, SearchQuery
 
@@ -25,8 +27,9 @@ _ALIVE_WITHIN_S = 2.0
 class WeaviateStore:
     """``url`` REST address, ``grpc`` host:port. ``timeout_s`` bounds a read, ``schema_timeout_s`` a schema change.
 
-    Thread-safe; a forked child gets connections of its own. Connects on first use. It creates no collection by writing to
-    one only if the server's auto-schema is off (AUTOSCHEMA_ENABLED=false), which no client can decide for it.
+    ``key_of`` gives a provider's key for ``let_vectorize``. Thread-safe; a forked child gets connections of its own. Connects
+    on first use. It creates no collection by writing to one only if the server's auto-schema is off (AUTOSCHEMA_ENABLED=false),
+    which no client can decide for it.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class WeaviateStore:
         *,
         timeout_s: float = 10.0,
         schema_timeout_s: float = 60.0,
+        key_of: KeyOf = no_key,
     ) -> None:
         self._connection = Connection(url, grpc, api_key)
         self._calls = calls = Calls(self._connection, timeout_s=timeout_s, schema_timeout_s=schema_timeout_s)
@@ -45,6 +49,7 @@ class WeaviateStore:
         self._reading = Reading(calls, self._keys)
         self._writing = Writing(calls)
         self._searching = Searching(calls)
+        self._server_vectors = ServerVectors(calls, key_of)
 
     def collections(self) -> list[str]:
         return self._schema.collections()
@@ -79,6 +84,12 @@ class WeaviateStore:
     def add_property(self, collection: str, definition: Mapping[str, Any]) -> None:
         self._schema.add_property(collection, definition)
 
+    def modules(self) -> frozenset[str]:
+        return self._server_vectors.modules()
+
+    def set_vectorizer(self, collection: str, vector_name: str, settings: Mapping[str, Any]) -> None:
+        self._server_vectors.change(collection, vector_name, settings)
+
     def shards(self, collection: str) -> dict[str, str]:
         return self._schema.shards(collection)
 
@@ -112,6 +123,9 @@ class WeaviateStore:
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         self._writing.put(collection, obj, timeout_s=timeout_s)
+
+    def let_vectorize(self, collection: str, obj: StoredObject, *, key_of: ModelCard | None = None, timeout_s: float) -> None:
+        self._server_vectors.let_vectorize(collection, obj, key_of=key_of, timeout_s=timeout_s)
 
     def merge(self, collection: str, obj: StoredObject, *, timeout_s: float) -> bool:
         return self._writing.merge(collection, obj, timeout_s=timeout_s)
