@@ -336,3 +336,19 @@ def test_a_budget_that_is_none_is_refused(asked):
     refused = world.run("budget", "Docs", *asked, "--why", "x")
     assert refused.code == 2
     assert "budget_usd" not in world.migration.options or world.migration.options["budget_usd"] is None
+
+
+def test_a_report_is_compared_with_what_the_provider_counts():
+    world = World().started()
+    world.stepped("plan")
+    costs = {"pin": "Docs", "migration_id": world.migration.id, "purpose": Purpose.BACKFILL, "budget_usd": None}
+    world.ledger.settle(world.ledger.reserve(**costs, tokens=900, cost_usd=0.9), tokens=1_000, cost_usd=1.0)
+    booked = world.done("report", "Docs")["spend"]["tokens"]
+    assert world.done("report", "Docs", "--provider-tokens", str(booked))["provider"]["difference"] == 0
+    said = " ".join(world.run("report", "Docs", "--provider-tokens", str(booked + 500)).out.split())
+    assert f"{booked + 500:,} tokens, 500 (" in said
+    assert "more than the ledger: does another program use the same account and model?" in said
+    world.ledger.reserve(**costs, tokens=100, cost_usd=0.1)
+    said = " ".join(world.run("report", "Docs", "--provider-tokens", str(booked)).out.split())
+    assert "less than the ledger: 1 requests of unknown outcome are booked as estimated" in said
+    assert "1 of them without an answer that says what it cost" in said

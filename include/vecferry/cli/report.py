@@ -14,10 +14,16 @@ from vecferry.cli.connecting import ports_of
 from vecferry.cli.figures import count, counted, duration, moment, percent, usd
 from vecferry.cli.options import AsJson, PinName
 from vecferry.cli.status import old_collection, sweep
+from vecferry.domain.budget import reconciled
 from vecferry.domain.left_out import told as told_left_out
 from vecferry.errors import BadInput
 
-EXAMPLES = ("vecferry report Docs", "vecferry report Docs --html report.html", "vecferry report Docs --json > report.json")
+EXAMPLES = (
+    "vecferry report Docs",
+    "vecferry report Docs --html report.html",
+    "vecferry report Docs --provider-tokens 48211904",
+    "vecferry report Docs --json > report.json",
+)
 
 _LAST_EVENTS = 15
 
@@ -26,6 +32,14 @@ def run(
     ctx: typer.Context,
     pin: PinName,
     migration: Annotated[str | None, typer.Option(metavar="ID", help="An earlier migration's id; else the newest.")] = None,
+    provider_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="What the provider's usage page counts for both models since the start: say how it compares.",
+        ),
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one self-contained page.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +48,8 @@ def run(
         from vecferry.steps import report as step
 
         found = step.gather(ports, pin, migration)
+    if provider_tokens is not None:
+        found["provider"] = reconciled(found["spend"], provider_tokens)
     if html is not None:
         _write(html, found)
     answer(found, as_json, lambda console: _show(console, found, html))
@@ -77,8 +93,14 @@ def facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("migration", f"{migration['id']}, {migration['phase'].replace('_', ' ')}"),
         ("shadow", migration["shadow"]),
-        ("spend", f"{usd(spend['cost_usd'])}{planned}; {count(spend['tokens'])} tokens in {count(spend['requests'])} requests"),
+        (
+            "spend",
+            f"{usd(spend['cost_usd'])}{planned}; {count(spend['tokens'])} tokens in {counted(spend['requests'], 'request')}",
+        ),
     ]
+    if spend["unsettled"]:
+        rows.append(("", f"{count(spend['unsettled'])} of them without an answer that says what it cost: counted as estimated"))
+    rows += [("provider", told) for told in [found.get("provider", {}).get("told")] if told]
     if found["write_hold_s"] is not None:
         rows.append(("writes held", f"{found['write_hold_s']:.3f} s, once, while authority moved"))
     rows += [("texts", text) for text in [told_left_out(found["left_out"])] if text]

@@ -256,8 +256,8 @@ def over_budget(pin: str, migration_id: str | None, spent_usd: float, cost_usd: 
         f"the budget of ${budget_usd:.2f} is used up: ${spent_usd:.4f} are spent or reserved, "
         f"this request costs ${cost_usd:.4f}",
         where=migration_id or pin,
-        next_action=f"Run: vecferry budget {pin} --usd … --why … (a tenth of it is kept for dual-writes); what waits for it goes "
-        "on by itself. Or discard.",
+        next_action=f"Run: vecferry budget {pin} --usd … --why … (a tenth of it is kept for dual-writes); what waits for it "
+        "goes on by itself. Or discard.",
     )
 
 
