@@ -142,13 +142,17 @@ def test_help_has_examples_and_an_unknown_figure_is_refused(capsys: pytest.Captu
     assert ended.value.code == 2
 
 
-def test_only_chooses_and_large_measures_what_is_large_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_chooses_and_large_measures_what_is_large_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(bench, "ALONE", {"route": measured(GOOD), "memory": measured(SHORT)})
-    monkeypatch.setattr(bench, "LARGE", {})
     assert bench.main(["--only", "route"]) == 0
     assert bench.main(["--only", "memory"]) == 1
-    assert bench.main(["--large"]) == 1  # nothing was measured
+    with pytest.raises(SystemExit) as ended:
+        bench.main(["--large", "--only", "route"])
+    assert ended.value.code == 2
+    assert "--large measures grow" in capsys.readouterr().err
 
 
 def pair(objects: int, bare_s: float, ours_s: float, peak_mb: float) -> Pair:

@@ -69,11 +69,14 @@ Measure = Callable[[], Iterator[Figure]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _as_interrupt)
     with ExitStack() as opened:
         measures = _large(opened) if given.large else _usual(opened)
         chosen = {name: measure for name, measure in measures.items() if name in (given.only or measures)}
+        if not chosen:
+            parser.error(f"--large measures {', '.join(measures)}; the others are measured without it")
         return run(chosen, as_json=given.json, to=given.markdown)
 
 

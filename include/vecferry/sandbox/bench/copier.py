@@ -62,7 +62,8 @@ class Copier(ChildProcess):
         """When it is done; raises ``NeedsPerson`` with its last words if it ended otherwise."""
         if self.wait_exit(deadline_s) != 0:
             raise self._failure(f"ended with exit code {self.exit_code}")
-        return Copied(**json.loads(self.log_tail(1)))
+        answers = [line for line in self.log_tail(1_000).splitlines() if line.startswith("{")]  # a library may have had its say
+        return Copied(**json.loads(answers[-1]))
 
 
 def job_of(world: Migrating, dimensions: int, *, provider_url: str = "") -> Job:
