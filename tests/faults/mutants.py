@@ -34,6 +34,7 @@ from vecferry.router.membership import Membership
 from vecferry.router.operations import Operations
 from vecferry.router.writing import Writing
 from vecferry.steps import backfill, copying, discard, plan, readiness, retire, verify_parity
+from vecferry.steps.both_sides import NextKeys
 from vecferry.steps.readiness import YES
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -212,10 +213,11 @@ def copiers_open_no_rows(patch: pytest.MonkeyPatch) -> None:
 def backfill_scans_live_alone(patch: pytest.MonkeyPatch) -> None:
     """Rule 14: what an early adopter copied and an un-journaled delete then took from live."""
 
-    def of_live(store: Any, spec: Any, **where: Any) -> list[str]:
-        return store.keys(spec.live, **where)
+    def of_live(store: Any, spec: Any, **where: Any) -> NextKeys:
+        keys = store.keys(spec.live, **where)
+        return NextKeys(keys, frozenset(keys))
 
-    patch.setattr(backfill, "keys_of_both", of_live)
+    patch.setattr(backfill, "next_keys", of_live)
 
 
 def parity_puts_what_is_not_indexed_again(patch: pytest.MonkeyPatch) -> None:

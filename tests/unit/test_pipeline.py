@@ -292,3 +292,36 @@ def test_several_requests_of_a_page_are_under_way_at_once(world: World, monkeypa
     embedder.before = meet
     backfill.run_all(replace(world.ports, executor=ThreadPoolExecutor), migration_id)
     assert wrong(world, migration_id) == []
+
+
+def test_what_only_a_listing_does_not_show_is_found_by_the_reads_under_the_rows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the shadow only what it lists is read ahead. A listing of one replica may lack what the others hold: one copy that is
+    as it should be, one that is old, and one that live has no more."""
+    migration_id = dual_writing(world)
+    backfill.run_all(world.ports, migration_id)
+    spec = world.ledger.migration(migration_id).spec
+    _, old, gone = world.store.keys(spec.live, after="", until="f" * 36, limit=3)
+    copy = world.store.read(spec.shadow, [old])[old]
+    world.store.put(spec.shadow, replace(copy, properties={**copy.properties, "views": -1}), timeout_s=1)
+    world.store.delete(spec.live, gone, timeout_s=1)
+    listed = backfill.next_keys
+    monkeypatch.setattr(backfill, "next_keys", lambda *given, **at: replace(listed(*given, **at), in_shadow=frozenset()))
+    world.ledger.reopen_chunks(migration_id)
+    backfill.run_all(world.ports, migration_id)
+    shadow = world.store.read(spec.shadow, [old, gone])
+    assert shadow[old].properties["views"] == world.store.read(spec.live, [old])[old].properties["views"]
+    assert gone not in shadow
+    assert world.ledger.journal_counts(migration_id).get(RowKind.BACKFILL, 0) == 0
+
+
+def test_of_an_empty_shadow_nothing_is_read_before_it_is_written(world: World) -> None:
+    migration_id = dual_writing(world)
+    spec = world.ledger.migration(migration_id).spec
+    calls: list[str] = []
+    world.store.before = lambda name, collection, call: calls.append(name) if collection == spec.shadow else None
+    backfill.run_all(world.ports, migration_id)
+    assert OBJECTS % PAGE == 0
+    assert [name for name in calls if name in ("read", "put_batch")] == ["put_batch", "read"] * (OBJECTS // PAGE)
+    assert wrong(world, migration_id) == []

@@ -161,7 +161,7 @@ class Reconciler:
             done.deleted += len(gone)
         if copies:
             fence.check()
-            own = [replace(copy, tenant=tenant) for copy in copies]
+            own = [copy if copy.tenant == tenant else replace(copy, tenant=tenant) for copy in copies]
             refused = self.store.put_batch(shadow, own, timeout_s=timeout_s, unchecked_references=True)
             done.doubtful |= set(refused)
             done.written += len(copies)

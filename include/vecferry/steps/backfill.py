@@ -16,7 +16,7 @@ from vecferry.ports import Ports
 from vecferry.protocol.reconcile import Reconciled
 from vecferry.steps import entrance, restored_ledger
 from vecferry.steps.asked_to_end import ending_at_a_boundary
-from vecferry.steps.both_sides import BothSides, keys_of_both, read_both
+from vecferry.steps.both_sides import BothSides, next_keys, read_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.density_probe import probe
 from vecferry.steps.pipeline import Pipeline
@@ -162,11 +162,12 @@ class _Copying:
             refuse_if_paused(self.ports.ledger.migration(self.migration.id))
             if throttle is not None:
                 throttle.wait()
-            keys = keys_of_both(store, spec, after=after, until=chunk.end, limit=PAGE, tenant=chunk.tenant)
-            if not keys:
+            found = next_keys(store, spec, after=after, until=chunk.end, limit=PAGE, tenant=chunk.tenant)
+            if not found.keys:
                 return
-            yield _Page(keys, read_both(store, self.ports.clock, spec, keys, tenant=chunk.tenant))
-            after = keys[-1]
+            read = read_both(store, self.ports.clock, spec, found.keys, tenant=chunk.tenant, in_shadow=found.in_shadow)
+            yield _Page(found.keys, read)
+            after = found.keys[-1]
 
     def _copy(self, page: _Page) -> Reconciled:
         return copy_keys(
