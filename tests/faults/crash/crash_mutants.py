@@ -10,13 +10,13 @@ import pytest
 
 from vecferry.checks import objects
 from vecferry.domain.journal import JournalRow, RowKind
-from vecferry.domain.lifecycle import Phase
+from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.objects import StoredObject
 from vecferry.ports import Ports, Purpose
 from vecferry.protocol.fence import Fence
 from vecferry.protocol.ownership import OwnedRows
 from vecferry.protocol.reconcile import Reconciled, Reconciler
-from vecferry.steps import backfill, copying, create_shadow, cut_over, discard, retire, stage_runner
+from vecferry.steps import backfill, copying, create_shadow, cut_over, discard, prove_vectorizer, retire, stage_runner
 
 
 def publishes_its_routing_again(patch: pytest.MonkeyPatch) -> None:
@@ -85,6 +85,35 @@ def moves_aliases_with_its_own_flip_only(patch: pytest.MonkeyPatch) -> None:
         return act(ports, migration_id)
 
     patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=forgetful))
+
+
+def holds_only_what_it_has_just_created(patch: pytest.MonkeyPatch) -> None:
+    """A shadow that is there already is taken to be held."""
+    create, hold = create_shadow._create, create_shadow.hold
+
+    def trusting(ports: Ports, migration: Migration) -> None:
+        there = migration.spec.shadow in ports.store.collections()
+        patch.setattr(create_shadow, "hold", hold if not there else lambda *given: None)
+        create(ports, migration)
+
+    patch.setattr(create_shadow, "_create", trusting)
+
+
+def lets_go_with_its_own_flip_only(patch: pytest.MonkeyPatch) -> None:
+    """What a dead process left held stays so."""
+    act, let_go = retire.act, retire.let_go
+
+    def forgetful(ports: Ports, migration_id: str) -> dict[str, Any]:
+        flips = ports.ledger.migration(migration_id).phase is not Phase.RETIRED
+        patch.setattr(retire, "let_go", let_go if flips else lambda *given: "none")
+        return act(ports, migration_id)
+
+    patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=forgetful))
+
+
+def forgets_a_trial_that_came_later(patch: pytest.MonkeyPatch) -> None:
+    """The proof's scratch collection is dropped by the run that made it, and by no other."""
+    patch.setattr(prove_vectorizer, "clear", lambda *given: None)
 
 
 def tells_of_no_flip_but_its_own(patch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
-"""What a migration's processes do, one after the other, on the three roads that there are."""
+"""What a migration's processes do, one after the other, on the four roads that there are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.faults.crash.world import CrashWorld, Run
@@ -86,6 +86,11 @@ _PLAN = (
     Step("plan.act", lambda world, ports: stage_runner.act("plan", ports, request(budget_usd=5.0, aliases="move"))),
     _check("plan"),
 )
+_KEPT_PLAN = Step(
+    "kept.plan.act",
+    lambda world, ports: stage_runner.act("plan", ports, request(budget_usd=5.0, shadow_vectorizer="keep")),
+    first=CrashWorld.let_the_server_vectorize,
+)
 _UP_TO_BOTH = (*_PLAN, *_stage("create_shadow"), *_stage("enable_dual_write"))
 _BACKFILL = (
     Step("backfill.plan_chunks", lambda world, ports: backfill.plan_chunks(ports, world.migration.id)),
@@ -120,9 +125,16 @@ def _road(name: str, *steps: Step, tried: Sequence[Step]) -> Road:
 
 _FORWARD = (*_UP_TO_SERVING, *_TO_THE_END)
 _AND_BACK = (_ROLL_BACK, _VERIFY_AGAIN, Step("reopen.act", _reopen))
+_KEPT_SHADOW, _KEPT_RETIRE = (replace(_act(stage), name=f"kept.{stage}.act") for stage in ("create_shadow", "retire"))
+_KEPT_ROAD = (
+    *(_KEPT_PLAN, _PLAN[1], _KEPT_SHADOW, *_stage("create_shadow")[1:]),
+    *(*_FORWARD[len(_PLAN) + 3 : -3], _KEPT_RETIRE, *_FORWARD[-2:]),
+)
 ROADS: tuple[Road, ...] = (
     _road("forward", *_FORWARD, tried=_FORWARD),
     _road("back", *_UP_TO_SERVING, *_AND_BACK, *_TO_THE_END, tried=_AND_BACK),
     _road("again", *_UP_TO_BOTH, *_BACKFILL[:2], *_GIVEN_UP, *_UP_TO_BOTH, tried=_GIVEN_UP),
+    _road("kept", *_KEPT_ROAD, tried=(_KEPT_PLAN, _KEPT_SHADOW, _KEPT_RETIRE)),
 )
-"""Forward to the end; back and forward again; given up in the middle of the backfill, and begun anew."""
+"""Forward to the end; back and forward again; given up in the middle of the backfill, and begun anew; and with a vectorizer of
+the server's that the shadow keeps."""

@@ -13,6 +13,7 @@ from tests.faults.crash.billing import Meter
 from tests.faults.crash.process import Kill, Process
 from tests.faults.ledgers import DrivenClock, LedgerKind
 from tests.faults.scheduler import Crash
+from tests.support.kept_world import pin_by_the_servers_rules, server_model, vectorizing
 from tests.support.memory_world import LIVE_SCHEMA, NEW, OLD, NoFeed, fill, key_of, text_of
 from vecferry.adapters.memory.embedder import MemoryEmbedders, MemoryModelLists
 from vecferry.adapters.memory.store import MemoryStore
@@ -162,6 +163,13 @@ class CrashWorld:
         shares = {Arm.SHADOW: routing.percent * 4, Arm.LIVE: (100 - routing.percent) * 4}
         seen = [Observation(LIVE, routing.version, arm, queries=n, served=n, latency={10: n}) for arm, n in shares.items() if n]
         self.ledger.observe(seen, router_id="users")
+
+    def let_the_server_vectorize(self) -> None:
+        """Live has had its vectors from the server, of the same texts."""
+        self.store.server_model = server_model
+        live = self.store._collections[LIVE]
+        live.schema = vectorizing(live.schema, vectorizeClassName=False)
+        pin_by_the_servers_rules(self.store, self.ledger)
 
     def damage(self) -> None:
         """What no row covers: a copy lost, one changed, an orphan, and one that the index does not find."""
