@@ -20,7 +20,7 @@ NONE = $(if $(ARGS),|| test $$? = 5)
 # Without .pyc files Airflow's imports take three times as long; every process of a demo or test would pay that.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo test faults bench bench-large lint
+.PHONY: help venv demo test faults bench bench-large plan-scale lint
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench: venv ## sizes and times, each beside what it is compared to, in half an h
 
 bench-large: venv ## the figures that need a million objects: an hour or two
 	@$(BIN)/python -m vecferry.sandbox.bench --large $(ARGS)
+
+plan-scale: venv ## what 1M, 100M and 1B objects cost, with planner and ledger measured; ARGS=--help
+	@$(BIN)/python -m vecferry.sandbox.plan_scale $(ARGS)
 
 lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--store-objects-per-s", type=_at_least(float, 0.001), default=usual, help="in sum (default: %(default)s)")
     add("--workers", type=_at_least(int, 1), default=4, help="chunks at once (default: %(default)s)")
     add("--measure-at", type=_objects, default=100_000_000, metavar="N", help="simulated objects (default: 100M)")
-    add("--pages", type=_at_least(int, 20), default=200, help="copied to see the ledger grow (default: %(default)s)")
+    add("--pages", type=_at_least(int, 20), default=60, help="copied to see the ledger grow (default: %(default)s)")
     add("--no-postgres", action="store_true", help="measure on SQLite alone")
     add("--json", action="store_true", help="one JSON object")
     return parser

@@ -18,8 +18,8 @@ _LEAF = 256
 class IdSpace(Protocol):
     """Ids as numbers, ascending; ranges are ``(after, until]``."""
 
-    objects: int
-
+    @property
+    def objects(self) -> int: ...
     def keys(self, after: int, until: int, limit: int) -> list[int]: ...
     def count(self, after: int, until: int) -> int: ...
 
@@ -143,6 +143,10 @@ def _versioned(upper: int, lower: int, version: int) -> int:
     return (upper & ~0xF000 | version << 12) << 64 | 1 << 63 | lower
 
 
+def sequential(objects: int) -> IdSpace:
+    return SequentialIds(objects)
+
+
 def version_4(objects: int) -> IdSpace:
     return DrawnIds(objects, 4, [Piece(0, _ALL, 1.0)], version=4)
 
@@ -155,7 +159,7 @@ def version_1(objects: int) -> IdSpace:
     return DrawnIds(objects, 1, pieces, version=1)
 
 
-KINDS: dict[str, Callable[[int], IdSpace]] = {"version 4": version_4, "sequential": SequentialIds, "version 1": version_1}
+KINDS: dict[str, Callable[[int], IdSpace]] = {"version 4": version_4, "sequential": sequential, "version 1": version_1}
 
 
 def holds(ids: IdSpace, number: int) -> bool:

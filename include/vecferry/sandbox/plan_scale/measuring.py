@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vecferry.domain.catalogue import ModelCard
+from vecferry.domain.request_limits import RequestLimits, request_limits
 from vecferry.errors import BadInput
 from vecferry.sandbox.plan_scale.id_space import KINDS
 from vecferry.sandbox.plan_scale.ledger_growth import Growth, grown
@@ -60,12 +61,12 @@ def measured(cards: Sequence[ModelCard], objects: int, *, tokens: int, pages: in
     """Of each kind of ids the planner, of each model the ledger; ``pages`` are copied on each database."""
     with _databases(postgres=postgres) as databases:
         found = tuple(_planned(databases.fresh(0), name, objects, cards[0], tokens) for name in KINDS)
-        growth = {
-            card.space.id: tuple(
-                _grown(databases.fresh(place), objects, card, tokens, pages) for place in range(databases.kinds)
-            )
-            for card in cards
-        }
+        of_limits: dict[RequestLimits, tuple[Growth, ...]] = {}
+        for card in cards:  # the ledger is the same for models whose requests are
+            if request_limits(card) not in of_limits:
+                each = (_grown(databases.fresh(kind), objects, card, tokens, pages) for kind in range(databases.kinds))
+                of_limits[request_limits(card)] = tuple(each)
+    growth = {card.space.id: of_limits[request_limits(card)] for card in cards}
     return Measured(objects, found, growth)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vecferry.adapters.ledger.schema_version import open_ledger
 from vecferry.adapters.memory.embedder import MemoryModelLists
@@ -30,7 +32,7 @@ _OLD = ModelCard("simulated", "old", "openai", DIMENSIONS)
 
 
 class _NoNotices:
-    def rows(self) -> list[dict[str, object]]:
+    def rows(self) -> list[Mapping[str, Any]]:
         return []
 
 
