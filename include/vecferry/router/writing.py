@@ -228,6 +228,7 @@ class Writing:
             (vectors,) = self._embed(operation, [after], timeout_s)
             skipped = self._cut(pin, text) if vectors else MODEL_GONE
         else:
+            vectors = _against_the_servers_own(pin, current)
             skipped = current.stamp(STAMP_SKIPPED) or ""
         stamps = self._stamps(pin, StoredObject(current.uuid, after, {**current.vectors, **vectors}), skipped)
         return _Merge(StoredObject(current.uuid, {**changes, **stamps}, vectors, current.tenant), text)
@@ -354,6 +355,13 @@ def _may_misfit(pin: Pin, merged: StoredObject) -> bool:
     parts = [name for name in pin.recipe.properties if name in merged.properties]
     whole = len(parts) == len(pin.recipe.properties) and bool(merged.vectors)
     return not whole and bool(parts or merged.vectors)
+
+
+def _against_the_servers_own(pin: Pin, current: StoredObject) -> Vectors:
+    """Where live vectorizes by itself, it embeds what is merged without a vector: once more, and with dates among the texts,
+    which it leaves out everywhere else. If another write crosses, the vector is seen not to fit, and made anew."""
+    vector = current.vectors.get(pin.vector_name)
+    return {} if pin.recipe.server is None or vector is None else {pin.vector_name: vector}
 
 
 def _no_such(pin: Pin, key: str) -> NotFound:
