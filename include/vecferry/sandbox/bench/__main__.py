@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(measures: dict[str, Measure], *, as_json: bool = False, to: Path | None = None) -> int:
     """Prints each figure as it comes; one that cannot be measured does not keep the others from it."""
-    began, load = datetime.now(UTC), machine.load()
+    began, load, about = datetime.now(UTC), machine.load(), machine.about()  # by its end the commit may be another
     figures: list[Figure] = []
     if not as_json:
         print(table.HEAD, flush=True)
@@ -94,7 +94,7 @@ def run(measures: dict[str, Measure], *, as_json: bool = False, to: Path | None 
     except KeyboardInterrupt:
         interrupted = True
     if to is not None:
-        to.write_text(table.markdown(figures, _about(began, load, interrupted)), encoding="utf-8")
+        to.write_text(table.markdown(figures, _when(began, load, interrupted) | about), encoding="utf-8")
     if not as_json:
         print(f"{table.summary(figures)}{'; interrupted' if interrupted else ''}", flush=True)
     if interrupted:
@@ -130,10 +130,10 @@ def _on_servers(opened: ExitStack, measures: dict[str, Callable[[Servers], Itera
     return {name: on_servers(measure) for name, measure in measures.items()}
 
 
-def _about(began: datetime, load: str, interrupted: bool) -> dict[str, str]:
+def _when(began: datetime, load: str, interrupted: bool) -> dict[str, str]:
     took_s = (datetime.now(UTC) - began).total_seconds()
     when = f"{began:%Y-%m-%d %H:%M} UTC, {took_s / 60:.0f} minutes{', interrupted' if interrupted else ''}"
-    return {"measured": when, "load": f"{load} before, {machine.load()} after", **machine.about()}
+    return {"measured": when, "load": f"{load} before, {machine.load()} after"}
 
 
 def _parser() -> argparse.ArgumentParser:

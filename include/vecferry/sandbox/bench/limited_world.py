@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,9 @@ class LimitedProvider:
         self._control.post("/_limits", json={**given, "burst_s": 0}).raise_for_status()
         self._control.post("/_requests", json={"kept": True}).raise_for_status()
 
+    def close(self) -> None:
+        self._control.close()
+
     def say_wait(self, seconds: int) -> None:
         """To the next request of anybody."""
         fault = {"kind": "rate_limit", "retry_after_s": seconds, "times": 1}
@@ -99,7 +102,9 @@ class LimitedProvider:
 @contextmanager
 def limited_provider(limits: RateLimits) -> Iterator[LimitedProvider]:
     with running(ProviderState({MODEL: OneVector()}, keys=(KEY,))) as address:
-        yield LimitedProvider(address.url, address.openai_url, limits)
+        provider = LimitedProvider(address.url, address.openai_url, limits)
+        with closing(provider):
+            yield provider
 
 
 def _request(row: dict[str, Any]) -> Request:
