@@ -20,7 +20,7 @@ from vecferry.domain.chunks import ChunkState
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.shadow import differences
-from vecferry.errors import Conflict, Paused, Retryable
+from vecferry.errors import Conflict, Paused, Retryable, UnknownOutcome
 from vecferry.steps import backfill, stage_runner
 from vecferry.steps.pipeline import Pipeline
 
@@ -324,4 +324,57 @@ def test_of_an_empty_shadow_nothing_is_read_before_it_is_written(world: World) -
     backfill.run_all(world.ports, migration_id)
     assert OBJECTS % PAGE == 0
     assert [name for name in calls if name in ("read", "put_batch")] == ["put_batch", "read"] * (OBJECTS // PAGE)
+    assert wrong(world, migration_id) == []
+
+
+def refuse_more_than(world: World, most: int, sizes: list[int]) -> Callable[[], None]:
+    """Each batch of more objects than the store can take within a call's time ends unknown, and nothing of it has arrived."""
+    put_batch = world.store.put_batch
+
+    def slow(collection: str, objects: Sequence[Any], **named: Any) -> dict[str, str]:
+        sizes.append(len(objects))
+        if len(objects) > most:
+            raise UnknownOutcome("no answer in time", where=collection)
+        return put_batch(collection, objects, **named)
+
+    world.store.put_batch = slow  # type: ignore[method-assign]
+    return lambda: setattr(world.store, "put_batch", put_batch)
+
+
+def test_a_page_that_is_too_large_for_a_slow_store_is_tried_in_parts_and_paid_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "PAGE", OBJECTS)
+    migration_id = dual_writing(world)
+    before, sizes = copied_texts(world), list[int]()
+    refuse_more_than(world, 12, sizes)
+    done = backfill.run_all(world.ports, migration_id)
+    assert (done["rows"], wrong(world, migration_id)) == (OBJECTS, [])
+    assert sizes == [OBJECTS, *[10] * 4], "a quarter at once"
+    assert copied_texts(world) - before == OBJECTS
+    assert world.ledger.journal_counts(migration_id)[RowKind.BACKFILL] == OBJECTS, "of the page that nobody knows of"
+
+
+def test_pages_stay_small_for_as_long_as_the_store_is_slow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "PAGE", 16)
+    migration_id = dual_writing(world)
+    sizes = list[int]()
+    refuse_more_than(world, 8, sizes)
+    backfill.run_all(world.ports, migration_id)
+    assert wrong(world, migration_id) == []
+    assert sizes[:3] == [16, 8, 8]
+    assert sum(size > 8 for size in sizes) < len(sizes) / 2
+
+
+def test_a_store_that_answers_nothing_is_not_asked_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "PAGE", OBJECTS)
+    migration_id = dual_writing(world)
+    sizes = list[int]()
+    answer_again = refuse_more_than(world, 0, sizes)
+    with pytest.raises(UnknownOutcome, match="no answer"):
+        backfill.run_all(world.ports, migration_id)
+    assert sizes == [OBJECTS, 10, 8]
+    assert [chunk.cursor for chunk in world.ledger.chunks(migration_id)] == [""]
+    answer_again()
+    backfill.run_all(world.ports, migration_id)
     assert wrong(world, migration_id) == []

@@ -11,14 +11,14 @@ from vecferry.domain.chunks import Chunk, ChunkState, even_ranges
 from vecferry.domain.density import balanced_ranges
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.errors import BadInput, Retryable
-from vecferry.ports import Ports
-from vecferry.protocol.reconcile import Reconciled
+from vecferry.errors import BadInput, Retryable, UnknownOutcome
+from vecferry.ports import Embedder, Ports
 from vecferry.steps import entrance, restored_ledger
 from vecferry.steps.asked_to_end import ending_at_a_boundary
 from vecferry.steps.both_sides import BothSides, next_keys, read_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.density_probe import probe
+from vecferry.steps.embedding_ahead import EmbeddedAhead
 from vecferry.steps.pipeline import Pipeline
 from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
 from vecferry.steps.sampling import tenants_of
@@ -27,7 +27,8 @@ from vecferry.steps.tenants import with_tenants_awake
 from vecferry.steps.throttling import throttle_of
 
 PAGE = 250
-"""Objects under rows together."""
+"""Objects under rows together; fewer where the store is too slow for so many."""
+_FEWEST = 8
 _IN_FLIGHT = 2
 """Pages that are embedded and not confirmed: what a crash may have to do, and to pay, again."""
 PLANNED = "chunks_planned"
@@ -142,6 +143,10 @@ class _Copying:
     chunk: Chunk
     owner: str
     progress: Progress | None
+    most_keys: int = 0
+
+    def __post_init__(self) -> None:
+        self.most_keys = PAGE
 
     def to_the_end(self) -> Chunk:
         with ending_at_a_boundary() as refuse_if_asked_to_end, self.ports.executor(_IN_FLIGHT) as executor:
@@ -162,26 +167,44 @@ class _Copying:
             refuse_if_paused(self.ports.ledger.migration(self.migration.id))
             if throttle is not None:
                 throttle.wait()
-            found = next_keys(store, spec, after=after, until=chunk.end, limit=PAGE, tenant=chunk.tenant)
+            found = next_keys(store, spec, after=after, until=chunk.end, limit=self.most_keys, tenant=chunk.tenant)
             if not found.keys:
                 return
             read = read_both(store, self.ports.clock, spec, found.keys, tenant=chunk.tenant, in_shadow=found.in_shadow)
             yield _Page(found.keys, read)
             after = found.keys[-1]
 
-    def _copy(self, page: _Page) -> Reconciled:
-        return copy_keys(
-            self.ports,
-            self.migration,
-            page.keys,
-            tenant=self.chunk.tenant,
-            owner=self.owner,
-            kind=RowKind.BACKFILL,
-            read=page.read,
-        )
+    def _copy(self, page: _Page) -> int:
+        """How many are in agreement. What was embedded once is remembered as long as the page is tried."""
+        embedder = EmbeddedAhead(self.ports.embedders.of(self.migration.spec.space, migration_id=self.migration.id))
+        copied = self._tried(page.keys, embedder, page.read)
+        if len(page.keys) <= self.most_keys:  # not of a page that was read before they became fewer
+            self.most_keys = min(PAGE, self.most_keys * 2)
+        return copied
 
-    def _record(self, page: _Page, done: Reconciled) -> None:
-        rows_in, rows_out = self.chunk.rows_in + len(page.keys), self.chunk.rows_out + len(done.in_sync)
+    def _tried(self, keys: list[str], embedder: Embedder, read: BothSides | None = None) -> int:
+        """A page too large for the time of a call, or of its rows, would be too large each time: so it is tried again in parts,
+        under rows of their own; those of the page stay for the janitor (rule 4)."""
+        try:
+            done = copy_keys(
+                self.ports,
+                self.migration,
+                keys,
+                tenant=self.chunk.tenant,
+                owner=self.owner,
+                kind=RowKind.BACKFILL,
+                read=read,
+                embedder=embedder,
+            )
+            return len(done.in_sync)
+        except UnknownOutcome:
+            if len(keys) <= _FEWEST:
+                raise
+        self.most_keys = fewer = max(_FEWEST, len(keys) // 4)
+        return sum(self._tried(keys[start : start + fewer], embedder) for start in range(0, len(keys), fewer))
+
+    def _record(self, page: _Page, copied: int) -> None:
+        rows_in, rows_out = self.chunk.rows_in + len(page.keys), self.chunk.rows_out + copied
         self._checkpoint(replace(self.chunk, cursor=page.keys[-1], rows_in=rows_in, rows_out=rows_out))
 
     def _checkpoint(self, chunk: Chunk) -> None:

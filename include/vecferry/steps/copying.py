@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration
-from vecferry.ports import Ports, Purpose
+from vecferry.ports import Embedder, Ports, Purpose
 from vecferry.protocol.ownership import open_rows
 from vecferry.protocol.reconcile import ReadAhead, Reconciled, Reconciler
 from vecferry.steps.both_sides import BothSides, read_both
@@ -23,16 +23,17 @@ def copy_keys(
     kind: RowKind,
     reinsert: Collection[str] = (),
     read: BothSides | None = None,
+    embedder: Embedder | None = None,
 ) -> Reconciled:
     """Brings these keys of the shadow into agreement under rows of their own; raises what stopped it.
 
     Without rows: a crash with a put in flight, the application deletes the key, the next worker's scan does not see it, and the
     put resurrects it. The rows of keys that did not get into agreement stay for the janitor. ``read`` is what the caller has
-    read of these keys already.
+    read of these keys already; ``embedder`` the migration's own, with what it remembers.
     """
     if not keys:
         return Reconciled()
-    embedder = ports.embedders.of(migration.spec.space, migration_id=migration.id)
+    embedder = embedder or ports.embedders.of(migration.spec.space, migration_id=migration.id)
     known = read or read_both(ports.store, ports.clock, migration.spec, keys, tenant=tenant)
     ahead = embed_ahead(migration.spec, embedder, known.objects, executor=ports.executor, reinsert=reinsert)
     owned = open_rows(ports.ledger, ports.clock, ports.timings, migration.id, keys, tenant=tenant, owner=owner, kind=kind)
