@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
+if TYPE_CHECKING:  # slow to import, and most commands never look at a vector
+    import numpy as np
 
 
 class PackedVector(Sequence[float]):
@@ -49,8 +51,10 @@ class PackedVector(Sequence[float]):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """Read-only, unless it is made of another type."""
+        import numpy as np
+
         stored = np.frombuffer(self.content, dtype="<f4")
         return stored if dtype is None else stored.astype(dtype, copy=bool(copy))
 
     def _numbers(self) -> tuple[float, ...]:
-        return tuple(np.frombuffer(self.content, dtype="<f4").tolist())
+        return struct.unpack(f"<{len(self)}f", self.content)
