@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -95,7 +96,7 @@ class BeforeBackfill:
         self.ports.store.delete_batch(shadow, sampled, timeout_s=60)  # enable_dual_write's sample: all are the backfill's
         return migration_id
 
-    def _checked(self, target: str, jobs: list[Job]) -> Took:
+    def _checked(self, target: str, jobs: Sequence[Job]) -> Took:
         took = timed(jobs)
         assert took.objects == self.objects == self.ports.store.count(target), "not all were copied"
         return took
