@@ -201,7 +201,7 @@ def test_the_shadow_keeps_the_vectorizer_and_the_server_embeds_nothing_before_re
     stored = ports.store.read(spec.shadow, [a_key(15)])[a_key(15)].vectors[vector]
     (wanted,) = embedder.embed_documents(["Written natively"], purpose=Purpose.JUDGE, timeout_s=30).vectors
     assert list(stored) == pytest.approx(list(wanted), abs=1e-6)  # type: ignore[arg-type]
-    server_side.refuse_unless_proven(ports, ports.ledger.pin(pin.name))
+    server_side.prove(ports, ports.ledger.pin(pin.name))
 
 
 def test_a_shadow_that_is_not_held_is_embedded_behind_our_back(

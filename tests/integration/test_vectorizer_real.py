@@ -20,7 +20,7 @@ from vecferry.domain.request import MigrationRequest
 from vecferry.domain.schema import schema_differences
 from vecferry.errors import BadInput, Paused
 from vecferry.settings import Settings
-from vecferry.steps import drift, stage_runner, verify_parity
+from vecferry.steps import drift, server_side, stage_runner, verify_parity
 from vecferry.steps import pin as pin_step
 
 pytestmark = pytest.mark.timeout(300)
@@ -62,6 +62,10 @@ def schema_of(name: str, provider: str, environment: dict[str, str], vector: str
         prop("tags", "text[]"),
         prop("views", "int"),
         prop("secret", "text", skip=True),
+        prop("seen", "date"),
+        prop("days", "date[]"),
+        prop("owner", "uuid"),
+        prop("others", "uuid[]"),
     ]
     if vector:
         config = {"vectorizer": {module: given}, "vectorIndexType": "hnsw", "vectorIndexConfig": {"distance": "cosine"}}
@@ -106,6 +110,27 @@ def test_the_text_of_a_server_side_vectorizer_is_derived_and_gives_the_stored_ve
     pin = pinned(world, filled(world, provider, vector, **settings), provider)
     assert pin.recipe.server is not None
     assert pin.recipe.properties == (("bodyText", "title") if "properties" in settings else ("bodyText", "tags", "title"))
+
+
+@pytest.mark.parametrize(("provider", "vector"), [("openai", ""), ("cohere", "text")])
+def test_what_the_server_embedded_at_a_patch_has_more_in_its_text_and_is_its_own_all_the_same(world, provider, vector):
+    """Of a text, without a vector: dates and uuids are texts to it then."""
+    server, ports, environment, _ = world
+    name = filled(world, provider, vector)
+    key = environment["OPENAI_API_KEY" if provider == "openai" else "CO_API_KEY"]
+    changes = [
+        {"seen": "2024-02-03T04:05:06.123456789+01:00", "days": ["2024-01-01T00:00:00Z"]},
+        {"seen": "2023-01-01T00:00:00Z", "owner": str(uuid.UUID(int=7)), "others": [str(uuid.UUID(int=8))]},
+        {"secret": "all the same"},
+    ]
+    with httpx.Client(base_url=server.http_url, timeout=30, headers={HEADERS[provider]: key}) as client:
+        for number, changed in enumerate(changes):
+            path = f"/v1/objects/{name}/{uuid.UUID(int=number * 2**124)}"
+            client.patch(path, json={"class": name, "properties": changed}).raise_for_status()
+            client.patch(path, json={"class": name, "properties": {"title": "changed"}}).raise_for_status()
+    pinned(world, name, provider)
+    (told,) = server_side.prove(ports, ports.ledger.pin("News"))
+    assert told.startswith(f"2 of {len(OBJECTS)} sampled vectors are of a text with dates or uuids in it")
 
 
 def test_a_recipe_that_is_not_the_vectorizers_is_refused(world):

@@ -14,6 +14,7 @@ from typing import Any
 
 SUPPORTED = ("text2vec-cohere", "text2vec-openai")
 _TEXTS = ("text", "text[]", "string", "string[]")
+_TEXTS_AT_A_MERGE = ("date", "date[]", "uuid", "uuid[]")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,17 @@ def server_rules(schema: Mapping[str, Any], vector_name: str) -> tuple[tuple[str
         fallback=not chosen,
         labelled=tuple(sorted(labelled)),
     )
+
+
+def names_after_a_merge(schema: Mapping[str, Any], vector_name: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The properties that the server embeds of an object one of whose texts was changed in place, without a vector: dates and
+    uuids are texts to it then, unless the vectorizer has a list of its properties. Measured on 1.39.0."""
+    module, settings = settings_of(schema, vector_name)
+    if module is None or settings.get("properties"):
+        return names
+    more = [prop for prop in schema.get("properties") or () if str(prop["dataType"][0]) in _TEXTS_AT_A_MERGE]
+    own = {prop["name"]: (prop.get("moduleConfig") or {}).get(module) or {} for prop in more}
+    return tuple(sorted({*names, *(name for name in own if _embedded(name, (), own[name]))}))
 
 
 def settings_of(schema: Mapping[str, Any], vector_name: str) -> tuple[str | None, Mapping[str, Any]]:

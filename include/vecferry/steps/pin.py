@@ -11,7 +11,7 @@ from vecferry.domain.schema import vector_names
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
 from vecferry.steps import fingerprint, server_side, shared_space
-from vecferry.steps.reembedding import VectorOf, reembed
+from vecferry.steps.reembedding import VectorOf
 from vecferry.steps.sampling import count_all, spread_keys
 
 _SAMPLE = 20
@@ -30,7 +30,7 @@ def act(ports: Ports, pin: Pin, *, who: str, why: str, unverified: bool = False)
     pin = server_side.derived(ports, pin, schema, embedder)
     _refuse_unknown_properties(pin, schema)
     what = VectorOf(pin.collection, pin.vector_name, pin.recipe)
-    sample = reembed(ports.store, what, embedder, spread_keys(ports.store, pin.collection, _SAMPLE))
+    sample = server_side.reembedded(ports.store, what, embedder, spread_keys(ports.store, pin.collection, _SAMPLE)).found
     shared = _in_a_shared_space(ports, pin)
     if shared and not unverified:
         shared_space.refuse_unless_proven(ports, what, embedder)

@@ -91,7 +91,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     embedder = ports.embedders.of(card.space, pin=pin)
     embedder.check()
     _refuse_a_changed_model(ports, pin)
-    server_side.refuse_unless_proven(ports, pin)
+    about_vectors = server_side.prove(ports, pin)
     sample = _sample(ports, pin)
     objects = max(objects, len(sample))  # applications insert between the count and the sample
     texts = sampled_texts(pin.recipe, embedder, sample)
@@ -100,6 +100,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     about_texts = text_figures(texts, objects, card.max_tokens, request.overlong)
     skewed = [] if tenants else skew_warnings(ports.store, pin.collection, objects)
     said = [
+        *about_vectors,
         *skewed,
         *shared_space.warnings(pin, card),
         *text_warnings(about_texts, len(texts)),

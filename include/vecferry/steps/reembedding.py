@@ -60,10 +60,11 @@ def compare(what: VectorOf, embedder: Embedder, objects: Iterable[StoredObject])
 
 @dataclass
 class Reembedded:
-    """How many were compared, and those that are not of the space; ``worst`` is the smallest cosine of all."""
+    """How many were compared, and those that are not of the space; the smallest cosine of all, and of the space's own."""
 
     compared: int = 0
     worst: float = 1.0
+    worst_own: float = 1.0
     foreign: list[Compared] = field(default_factory=list)
 
     @property
@@ -71,7 +72,12 @@ class Reembedded:
         return len(self.foreign) / self.compared if self.compared else 0.0
 
     def __add__(self, other: Reembedded) -> Reembedded:
-        return Reembedded(self.compared + other.compared, min(self.worst, other.worst), self.foreign + other.foreign)
+        return Reembedded(
+            self.compared + other.compared,
+            min(self.worst, other.worst),
+            min(self.worst_own, other.worst_own),
+            self.foreign + other.foreign,
+        )
 
     def told(self, most: int = 5) -> str:
         """``<uuid> (cosine 0.0312), …``: the furthest first."""
@@ -88,6 +94,7 @@ def reembed(
         compared = compare(what, embedder, store.read(what.collection, page, tenant=tenant).values())
         found.compared += len(compared)
         found.worst = min([found.worst, *(one.cosine for one in compared)])
+        found.worst_own = min([found.worst_own, *(one.cosine for one in compared if not one.foreign)])
         found.foreign += [one for one in compared if one.foreign]
         progress(found.compared)
     return found

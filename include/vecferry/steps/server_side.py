@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vecferry.domain.catalogue import ModelCard
@@ -12,11 +12,11 @@ from vecferry.domain.lifecycle import Migration
 from vecferry.domain.pins import Pin
 from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.schema import server_side_model, shadow_schema, vector_names
-from vecferry.domain.server_text import server_rules, vectorizer_of
+from vecferry.domain.server_text import names_after_a_merge, server_rules, vectorizer_of
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.errors import BadInput
-from vecferry.ports import Embedder, Ports
-from vecferry.steps.reembedding import VectorOf, reembed
+from vecferry.ports import Embedder, Ports, VectorStore
+from vecferry.steps.reembedding import Key, Reembedded, VectorOf, reembed
 from vecferry.steps.sampling import spread_keys
 
 _SAMPLE = 50
@@ -42,7 +42,7 @@ def derived(ports: Ports, pin: Pin, schema: Mapping[str, Any], embedder: Embedde
     lower = replace(recipe, server=replace(recipe.server, lower=True))
     keys = spread_keys(ports.store, pin.collection, _SAMPLE)
     for candidate in (recipe, lower):
-        found = reembed(ports.store, VectorOf(pin.collection, pin.vector_name, candidate), embedder, keys)
+        found = reembedded(ports.store, VectorOf(pin.collection, pin.vector_name, candidate), embedder, keys).found
         if found.compared and not found.foreign:
             return replace(pin, recipe=candidate)
     return replace(pin, recipe=recipe)
@@ -86,13 +86,38 @@ def own_recipe(schema: Mapping[str, Any], spec: ShadowSpec) -> TextRecipe:
     return TextRecipe(found[0], " ", replace(found[1], lower=spec.recipe.server.lower))
 
 
-def refuse_unless_proven(ports: Ports, pin: Pin) -> None:
-    """A sample's texts, made by the vectorizer's rules and embedded again, against the vectors that the server has made."""
+@dataclass(frozen=True)
+class ServersOwn:
+    """``after_a_merge`` of the compared have a vector of their text with dates and uuids, and are not foreign."""
+
+    found: Reembedded
+    after_a_merge: int = 0
+
+
+def reembedded(store: VectorStore, what: VectorOf, embedder: Embedder, keys: Iterable[Key]) -> ServersOwn:
+    """As ``reembedding.reembed``; where the server vectorizes, a vector may be of either of its texts."""
+    found = reembed(store, what, embedder, keys)
+    if not found.foreign or what.recipe.server is None:
+        return ServersOwn(found)
+    names = names_after_a_merge(store.schema(what.collection), what.name, what.recipe.properties)
+    if names == what.recipe.properties:
+        return ServersOwn(found)
+    with_dates = replace(what, recipe=replace(what.recipe, properties=names))
+    again = reembed(store, with_dates, embedder, [(one.tenant, one.uuid) for one in found.foreign])
+    worst_own = min(found.worst_own, again.worst_own)
+    both = Reembedded(found.compared, min(worst_own, again.worst), worst_own, again.foreign)
+    return ServersOwn(both, len(found.foreign) - len(again.foreign))
+
+
+def prove(ports: Ports, pin: Pin) -> list[str]:
+    """A sample's texts, made by the vectorizer's rules and embedded again, against the vectors that the server has made. Raises
+    ``BadInput`` where they differ; returns what a person should know."""
     if pin.recipe.server is None:
-        return
+        return []
     what = VectorOf(pin.collection, pin.vector_name, pin.recipe)
     embedder = ports.embedders.of(pin.space, pin=pin)
-    found = reembed(ports.store, what, embedder, spread_keys(ports.store, pin.collection, _SAMPLE))
+    own = reembedded(ports.store, what, embedder, spread_keys(ports.store, pin.collection, _SAMPLE))
+    found = own.found
     if found.foreign:
         raise BadInput(
             f"{len(found.foreign)} of {found.compared} stored vectors are not {pin.space.id} of the text that the vectorizer's "
@@ -100,6 +125,12 @@ def refuse_unless_proven(ports: Ports, pin: Pin) -> None:
             where=pin.collection,
             next_action="Were they brought by an application, or made before the vectorizer was changed? Embed them again.",
         )
+    if not own.after_a_merge:
+        return []
+    return [
+        f"{own.after_a_merge} of {found.compared} sampled vectors are of a text with dates or uuids in it: so the server "
+        "embeds where a text is changed in place (PATCH); their copies are of the text without, as of all other objects"
+    ]
 
 
 def changes(migration: Migration, live: Mapping[str, Any]) -> list[str]:
