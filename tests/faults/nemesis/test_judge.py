@@ -265,6 +265,18 @@ def test_a_plain_client_that_failed_at_another_time_or_elsewhere_excuses_nothing
     only(judged(made), failed_queries=1)
 
 
+def test_a_plain_client_that_is_silent_from_then_on_is_no_witness(made: MadeUpSeed) -> None:
+    """Stopped together with its application; one call after the search began, and it would have been a witness."""
+    made.failed(20.2)
+    rows = made.apps["app-0.jsonl"]
+    until = next(row["answered"] for row in rows if not row.get("ok", True)) + 1.0
+    heard = [row for row in rows if row.get("op") == "control" and row["answered"] >= START + 20.2 and row["invoked"] <= until]
+    rows[:] = [row for row in rows if row not in heard]
+    assert judged(made).excused_queries == 1
+    rows.append(heard[0])
+    only(judged(made), failed_queries=1)
+
+
 def test_a_failed_search_without_an_error_is_never_excused(made: MadeUpSeed) -> None:
     made.failed(20, error="")
     made.controlled(20.2, ok=False)
