@@ -71,7 +71,8 @@ Measure = Callable[[], Iterator[Figure]]
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the latter is ignored by what a script starts in the background
+        signal.signal(number, _as_interrupt)
     with ExitStack() as opened:
         measures = _large(opened) if given.large else _usual(opened)
         chosen = {name: measure for name, measure in measures.items() if name in (given.only or measures)}
