@@ -77,14 +77,7 @@ def leaves_the_old_collection_open(patch: pytest.MonkeyPatch) -> None:
 
 def moves_aliases_with_its_own_flip_only(patch: pytest.MonkeyPatch) -> None:
     """What a dead process left to move stays where it is."""
-    act, move = retire.act, retire.move_aliases
-
-    def forgetful(ports: Ports, migration_id: str) -> dict[str, Any]:
-        flips = ports.ledger.migration(migration_id).phase is not Phase.RETIRED
-        patch.setattr(retire, "move_aliases", move if flips else lambda *given: "none")
-        return act(ports, migration_id)
-
-    patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=forgetful))
+    _with_its_own_flip_only(patch, "move_aliases")
 
 
 def holds_only_what_it_has_just_created(patch: pytest.MonkeyPatch) -> None:
@@ -101,11 +94,15 @@ def holds_only_what_it_has_just_created(patch: pytest.MonkeyPatch) -> None:
 
 def lets_go_with_its_own_flip_only(patch: pytest.MonkeyPatch) -> None:
     """What a dead process left held stays so."""
-    act, let_go = retire.act, retire.let_go
+    _with_its_own_flip_only(patch, "let_go")
+
+
+def _with_its_own_flip_only(patch: pytest.MonkeyPatch, name: str) -> None:
+    act, effect = retire.act, getattr(retire, name)
 
     def forgetful(ports: Ports, migration_id: str) -> dict[str, Any]:
         flips = ports.ledger.migration(migration_id).phase is not Phase.RETIRED
-        patch.setattr(retire, "let_go", let_go if flips else lambda *given: "none")
+        patch.setattr(retire, name, effect if flips else lambda *given: "none")
         return act(ports, migration_id)
 
     patch.setitem(stage_runner._PARTS, "retire", replace(stage_runner._PARTS["retire"], act=forgetful))

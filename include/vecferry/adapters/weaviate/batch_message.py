@@ -31,9 +31,7 @@ def batch_message(collection: str, objects: Sequence[StoredObject]) -> Any | Non
 
     try:
         messages = [_message(batch_pb2, collection, obj) for obj in objects]
-    except (_OnlyJson, OverflowError, struct.error):
-        return None
-    except (ValueError, TypeError):  # protobuf's own: half of a surrogate pair, which JSON can say
+    except (_OnlyJson, OverflowError, struct.error, ValueError, TypeError):  # also half of a surrogate pair, which JSON can say
         return None
     return batch_pb2.BatchObjectsRequest(objects=messages, consistency_level=base_pb2.CONSISTENCY_LEVEL_QUORUM)
 
