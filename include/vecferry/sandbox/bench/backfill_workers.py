@@ -12,11 +12,11 @@ from threading import Barrier
 from typing import Any
 
 from vecferry.bootstrap import close_ports
-from vecferry.domain.objects import StoredObject
+from vecferry.domain.objects import UNNAMED
 from vecferry.domain.timing import Timings
 from vecferry.ports import Ports
 from vecferry.sandbox.bench.backfill_vectors import LatentEmbedders, document
-from vecferry.sandbox.bench.world import Took, connect
+from vecferry.sandbox.bench.world import Took, connect, data_object
 from vecferry.steps import backfill
 
 BATCH = 250
@@ -85,7 +85,7 @@ class InsertMany(Job):
 
     def ready(self, ports: Ports) -> Work:
         card = ports.catalogue.card("new")
-        made = [_data_object(document(card, number)) for number in self.numbers]
+        made = [data_object(one, one.vectors[UNNAMED]) for one in (document(card, number) for number in self.numbers)]
         handle = ports.store.native(self.target)
         handle.exists()
 
@@ -112,7 +112,7 @@ class PlainScript(Job):
             done = 0
             for batch in _batches(source.iterator(), self.inputs):
                 vectors = embedder.embed_request([obj.properties["body"] for obj in batch])
-                made = [_with_vector(obj, vector) for obj, vector in zip(batch, vectors, strict=True)]
+                made = [data_object(obj, vector) for obj, vector in zip(batch, vectors, strict=True)]
                 done += len(sink.data.insert_many(made).uuids)
             return done
 
@@ -157,19 +157,6 @@ def _turn(job: Job) -> _Turn:
         raise
     finally:
         close_ports(ports)
-
-
-def _data_object(obj: StoredObject) -> Any:
-    from weaviate.classes.data import DataObject
-
-    (vector,) = obj.vectors.values()
-    return DataObject(properties=dict(obj.properties), uuid=obj.uuid, vector=list(vector))
-
-
-def _with_vector(obj: Any, vector: Sequence[float]) -> Any:
-    from weaviate.classes.data import DataObject
-
-    return DataObject(properties=dict(obj.properties), uuid=obj.uuid, vector=list(vector))
 
 
 def _batches(source: Iterator[Any], size: int) -> Iterator[list[Any]]:

@@ -148,7 +148,7 @@ class Migrating:
         target, new = self._create(f"{self.name}Bare"), self.embedders.catalogue.card("bench/new").space
         handle, seconds = self.ports.store.native(target), 0.0
         for batch in self._batches(new):
-            ready = [_data_object(one) for one in batch]
+            ready = [data_object(one, one.vectors[UNNAMED]) for one in batch]
             started = time.perf_counter()
             handle.data.insert_many(ready)
             seconds += time.perf_counter() - started
@@ -233,7 +233,8 @@ def router_of(
     )
 
 
-def _data_object(obj: StoredObject) -> Any:
+def data_object(obj: Any, vector: Sequence[float]) -> Any:
+    """For ``insert_many``; of a ``StoredObject``, or of what the vendor's client has read."""
     from weaviate.classes.data import DataObject
 
-    return DataObject(properties=dict(obj.properties), uuid=obj.uuid, vector=list(obj.vectors[UNNAMED]))
+    return DataObject(properties=dict(obj.properties), uuid=obj.uuid, vector=list(vector))
