@@ -131,6 +131,32 @@ def test_another_worker_may_put_a_tenant_back_in_the_middle(world: World) -> Non
     assert len(world.ledger.events(migration_id=migration_id, what=WOKEN)) == 2
 
 
+def test_other_workers_may_put_it_back_and_wake_it_again_and_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pages of one worker and the ends of several others: by the time a refused reader looks, the tenant may be awake."""
+    migration_id = str(stage_runner.act("plan", world.ports, request())["migration_id"])
+    migration = world.ledger.migration(migration_id)
+    live, read, refused = migration.spec.live, world.store.read, []
+
+    def disturbed(collection: str, keys: list[str], *, tenant: str | None = None) -> Any:
+        """The first three reads are refused. After the second, another worker has woken the tenant before we look."""
+        if len(refused) == 3:
+            return read(collection, keys, tenant=tenant)
+        world.store.set_tenants(live, {"asleep": "INACTIVE"})
+        with pytest.raises(BadInput) as why:
+            read(collection, keys, tenant=tenant)
+        refused.append(why.value)
+        if len(refused) == 2:
+            world.store.set_tenants(live, {"asleep": "ACTIVE"})
+        raise why.value
+
+    monkeypatch.setattr(world.store, "read", disturbed)
+    with waking(world.store, world.ledger, world.clock, migration) as store:
+        assert len(store.read(live, [key_of(f"asleep{n}") for n in range(5)], tenant="asleep")) == 3
+    assert len(refused) == 3
+    assert world.store.tenants(live)["asleep"] == "INACTIVE"
+    assert left_awake(world.ledger, migration_id) == {}
+
+
 def test_the_janitor_wakes_a_tenant_that_fell_asleep_over_its_rows(world: World) -> None:
     migration_id = copied(world)
     migration = world.ledger.migration(migration_id)

@@ -25,6 +25,8 @@ _READS = frozenset({"count", "keys", "read", "indexed", "stamp_counts"})
 _MOST_EVENTS = 1_000_000
 _PAGE = 1_000
 _ONLOAD_S, _POLL_S = 900.0, 0.2
+_MOST_REFUSALS = 20
+"""Of one read, before it counts as wrong in itself: so many other workers may be done with its tenant at that moment."""
 
 
 @contextmanager
@@ -74,11 +76,13 @@ class _WakingStore:
             if tenant is None or collection != self._live:
                 return call(collection, *given, tenant=tenant, **options)
             self._tenants.turn_to(tenant)
-            try:
-                return call(collection, *given, tenant=tenant, **options)
-            except BadInput:  # another worker was done with it, or its application
-                if not self._tenants.wake(tenant):
-                    raise
+            for _ in range(_MOST_REFUSALS):
+                try:
+                    return call(collection, *given, tenant=tenant, **options)
+                except BadInput:  # another worker was done with it, or its application; and a third may have woken it since
+                    if not self._tenants.wake(tenant):
+                        raise
+                    self._tenants.give_time()
             return call(collection, *given, tenant=tenant, **options)
 
         return asked
@@ -104,17 +108,22 @@ class _Tenants:
                 self._turn = tenant
 
     def wake(self, tenant: str) -> bool:
-        """Whether it slept. The event comes first: a crash in between puts back what was never woken, which does nothing."""
+        """Whether there is such a tenant. The event comes first: a crash in between puts back what was never woken, which
+        does nothing."""
         with self._lock:
             status = self._status(tenant)
             if not asleep(status) and not on_its_way(status):
-                return False
+                return bool(status)
             if asleep(status):
                 self._woken[tenant] = status
                 self._note(WOKEN, tenant, f"it is {status.lower()}, and must be read", status)
                 self._store.set_tenants(self._migration.spec.live, {tenant: ACTIVE})
             self._wait(tenant)
             return True
+
+    def give_time(self) -> None:
+        """A server that calls a tenant active may still be opening it."""
+        self._clock.sleep(_POLL_S / 2)
 
     def put_back(self, *, but: str | None = None) -> None:
         spec = self._migration.spec
