@@ -90,7 +90,7 @@ class AirflowApi:
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """``{"backfill.act[3]": "success", …}``; no index for tasks that are not mapped."""
-        return {_label(task): task["state"] for task in self.task_instances(dag_id, run_id)}
+        return {task_label(task): task["state"] for task in self.task_instances(dag_id, run_id)}
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
@@ -124,7 +124,7 @@ class AirflowApi:
             "dry_run": False,
         }
         cleared = self.call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
-        return [_label(task) for task in cleared["task_instances"]]
+        return [task_label(task) for task in cleared["task_instances"]]
 
     def answer(
         self,
@@ -224,7 +224,7 @@ def _or_none(read: Callable[[], JSON]) -> JSON | None:
         return None
 
 
-def _label(task: JSON) -> str:
+def task_label(task: JSON) -> str:
     index = task.get("map_index", -1)
     return f"{task['task_id']}[{index}]" if index >= 0 else str(task["task_id"])
 

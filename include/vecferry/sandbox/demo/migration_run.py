@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from vecferry.errors import NeedsPerson, Retryable
-from vecferry.sandbox.airflow_api import FINISHED, HITL_SETTLE_S, AirflowApi
+from vecferry.sandbox.airflow_api import FINISHED, HITL_SETTLE_S, AirflowApi, task_label
 from vecferry.sandbox.wait_until import wait_until
 
 WATCH, MIGRATION = "deprecation_watch", "embedding_migration"
@@ -67,17 +67,16 @@ class MigrationRun:
     def clear(self, task_id: str) -> None:
         self.api.clear(MIGRATION, self.run_id, [task_id], include_downstream=True)
 
-    def failed_tasks(self) -> list[str]:
-        return [task["task_id"] for task in self.tasks() if task["state"] == "failed"]
+    def failed_tasks(self) -> list[dict[str, Any]]:
+        return [task for task in self.tasks() if task["state"] == "failed"]
 
     def why_failed(self) -> str:
-        """The failed tasks with the end of each one's log: what a person reads in the UI."""
-        return "\n".join(f"{task}: {self.log_of(task)[-600:]}" for task in self.failed_tasks())
+        """The failed tasks with the end of the log of each one's last try: what a person reads in the UI."""
+        return "\n".join(f"{task_label(task)}: {self._log_of(task)[-1500:]}" for task in self.failed_tasks())
 
-    def log_of(self, task_id: str) -> str:
-        """Of its last try."""
-        tries = max(task["try_number"] for task in self.tasks() if task["task_id"] == task_id)
-        return self.api.log(MIGRATION, self.run_id, task_id, try_number=tries)
+    def _log_of(self, task: dict[str, Any]) -> str:
+        where = {"map_index": task["map_index"], "try_number": task["try_number"]}
+        return self.api.log(MIGRATION, self.run_id, task["task_id"], **where)
 
     def _is(self, task_id: str, states: Collection[str]) -> bool:
         return any(task["task_id"] == task_id and task["state"] in states for task in self.tasks())
