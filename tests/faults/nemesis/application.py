@@ -220,8 +220,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--number", required=True, type=int, help="of this application, from 0")
     add("--of", required=True, type=int, help="applications")
     add("--seed", required=True, type=int)
-    add("--queries-per-second", type=float, default=4.0)
-    add("--writes-per-second", type=float, default=2.0)
+    add("--queries-per-second", type=float, default=3.0)
+    add("--writes-per-second", type=float, default=1.5)
     return parser
 
 

@@ -22,7 +22,7 @@ TIMINGS = {
     "quarantine_s": QUARANTINE_S,
     "row_deadline_s": 4.0,
     "takeover_s": 8.0,
-    "poll_s": 0.1,
+    "poll_s": 0.25,
     "freeze_poll_s": 0.05,
     "lease_s": 2.0,
     "idle_lease_s": 8.0,
@@ -32,7 +32,7 @@ TIMINGS = {
 """Seconds where production has minutes, on a machine that has time for us; the same inequalities hold."""
 GATES = {
     # Whether a canary is judged rightly is other tests' matter: under faults its figures say only that there are faults.
-    "canary_min_queries": 3,
+    "canary_min_queries": 2,
     "canary_max_error_rate": 1.0,
     "canary_max_fallback_rate": 1.0,
     "canary_max_empty_increase": 1.0,

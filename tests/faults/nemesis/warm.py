@@ -130,10 +130,10 @@ class WarmForks:
 
 
 def _import_everything() -> None:
-    import cohere  # noqa: F401
+    import cohere.client_v2  # noqa: F401
     import great_expectations  # noqa: F401
     import grpc  # noqa: F401
-    import openai  # noqa: F401
+    import openai.resources  # noqa: F401
     import psycopg  # noqa: F401
     import weaviate  # noqa: F401
     from weaviate.proto.v1 import weaviate_pb2_grpc  # noqa: F401
