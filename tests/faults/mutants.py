@@ -231,6 +231,17 @@ def the_janitor_does_not_ask_the_index(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Reconciler, "_lacking", lambda self, keys, tenant: frozenset())
 
 
+def restarts_are_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    """Rule 12a: parity was proven once."""
+    for asks in (verify_parity, retire):
+        patch.setattr(asks, "restarted_since", lambda ports, migration: False)
+
+
+def the_flip_does_not_notice_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """Rule 12a: only the entrance asks."""
+    patch.setattr(retire, "restarted_since", lambda ports, migration: False)
+
+
 def unknown_operations_finish_at_once(patch: pytest.MonkeyPatch) -> None:
     """Rule 14."""
     patch.setattr(Operations, "acknowledgeable", lambda self: self.snapshot.routing.version)

@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import mutants, test_changed_model, test_copiers, test_retire, test_routers, test_writers
+from tests.faults import (
+    mutants,
+    test_changed_model,
+    test_copiers,
+    test_restarted_server,
+    test_retire,
+    test_routers,
+    test_writers,
+)
 from tests.faults.fault_world import Broken, FaultWorld
 from tests.faults.ledgers import LedgerKind
 from tests.faults.sql_mutants import HELD_BY, mutant_on
@@ -51,6 +59,15 @@ IN_DUAL_WRITING: list[tuple[mutants.Mutant, Schedule]] = [
         mutants.parity_puts_what_is_not_indexed_again,
         test_copiers.test_schedule_17_an_object_that_is_stored_and_not_indexed,
     ),
+    (
+        mutants.restarts_are_not_noticed,
+        test_restarted_server.test_what_a_killed_servers_index_forgot_is_found_before_authority_moves,
+    ),
+    (
+        mutants.restarts_are_not_noticed,
+        test_restarted_server.test_what_a_killed_servers_index_forgot_is_found_before_more_is_served,
+    ),
+    (mutants.the_flip_does_not_notice_a_restart, test_restarted_server.test_a_server_killed_between_the_look_and_the_flip),
     (mutants.nothing_stops_an_expired_router, test_routers.test_schedule_9_an_expired_router_resumes_during_a_freeze),
     (
         mutants.the_flip_ignores_the_journal,

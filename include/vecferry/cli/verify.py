@@ -81,7 +81,6 @@ def _repaired(ports: Ports, migration: Migration, sample: int | None) -> Verdict
 def _compared(ports: Ports, migration: Migration, sample: int | None) -> Verdict:
     from vecferry.domain.schema import schema_differences
     from vecferry.steps import verify_parity
-    from vecferry.steps.readiness import recorded
 
     spec, store = migration.spec, ports.store
     rows = schema_differences(store.schema(spec.live), store.schema(spec.shadow), spec)
@@ -92,7 +91,7 @@ def _compared(ports: Ports, migration: Migration, sample: int | None) -> Verdict
         )
     verdict = _verdict(seen.as_dict(), drifted)
     if verdict.passes:
-        recorded(ports, migration, verify_parity.CLEAN_PASS, "vecferry verify", **seen.as_dict())
+        verify_parity.note_clean(ports, migration, seen, "vecferry verify")
     return verdict
 
 

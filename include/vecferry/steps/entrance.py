@@ -10,14 +10,17 @@ from vecferry.errors import BadInput, NeedsPerson
 from vecferry.ports import Ports
 from vecferry.protocol import restored
 from vecferry.steps import drift, restored_ledger, verify_parity
+from vecferry.steps.readiness import recorded
 
 _SERVING = frozenset({"cut_over_5", "cut_over_25", "cut_over_100", "retire"})
+INDEX_DOUBTED = "index_doubted"
 _PROVEN = frozenset({Phase.VERIFIED, Phase.VALIDATED, Phase.SERVING})
 
 
 def enter(ports: Ports, migration: Migration, stage: str) -> None:
     """Raises ``Paused`` where a person must look first, ``BadInput`` for another release's migration; else the shadow has
-    followed live, and what it was given is verified where parity was proven before (rules 13 and 18)."""
+    followed live, and what it was given is verified where parity was proven before (rules 13 and 18); a restart of the server
+    is answered with another look at every copy before the shadow serves more (rule 12a)."""
     if migration.ended or migration.phase is Phase.PLANNED:
         return
     refuse_another_protocol(migration)
@@ -25,6 +28,8 @@ def enter(ports: Ports, migration: Migration, stage: str) -> None:
     _refuse_without_a_younger_pass(ports, migration, stage)
     if drift.follow(ports, migration) and migration.phase in _PROVEN:
         verify_parity.act(ports, migration.id)
+    if stage in _SERVING and migration.phase in _PROVEN:
+        _look_for_all_after_a_restart(ports, migration)
 
 
 def leave(ports: Ports, migration_id: str) -> None:
@@ -43,6 +48,14 @@ def refuse_another_protocol(migration: Migration) -> None:
             where=f"pin {migration.pin}",
             next_action="Run the stages with the release that began the migration, or the one before or after it.",
         )
+
+
+def _look_for_all_after_a_restart(ports: Ports, migration: Migration) -> None:
+    """Rule 12a: the index of a killed server forgets what was acknowledged, some of it long before. No row is open for that,
+    and nothing but a search for each object tells."""
+    if verify_parity.restarted_since(ports, migration):
+        recorded(ports, migration, INDEX_DOUBTED, "Weaviate has restarted since the last clean pass: all copies are looked for")
+        verify_parity.act(ports, migration.id, sample=0)
 
 
 def _refuse_without_a_younger_pass(ports: Ports, migration: Migration, stage: str) -> None:

@@ -20,7 +20,7 @@ from vecferry.steps.old_collection import RETIRED, OldCollection, close, next_st
 from vecferry.steps.readiness import YES, Ready, acknowledged, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.sweep import refuse_while_natively_written
-from vecferry.steps.verify_parity import last_clean_pass
+from vecferry.steps.verify_parity import last_clean_pass, restarted_since
 
 
 def act(ports: Ports, migration_id: str) -> dict[str, Any]:
@@ -100,6 +100,8 @@ def _freeze_and_flip(ports: Ports, migration: Migration) -> None:
     try:
         _wait(ports, started, lambda: acknowledged(ports, migration, frozen.version))
         _wait(ports, started, lambda: _journal_empty(ports, migration))  # after the acknowledgements: before proves nothing
+        if restarted_since(ports, migration):  # what its index may have forgotten is looked for at the entrance
+            raise Retryable("Weaviate has restarted since every copy was looked for")
         ports.ledger.flip(
             migration,
             frozen.version,

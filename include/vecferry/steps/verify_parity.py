@@ -49,7 +49,7 @@ class Pass:
     ``foreign``: of the ``reembedded`` vectors of the shadow, those that are not what the new model gives for their text.
     ``native``: what applications that bypass the Router wrote to live alone, where the migration sweeps; ``mended`` of it.
     ``left_out``: copies whose vector is of a part of the text, or missing, by the reason that they state.
-    ``began`` is the ledger's time, ``tenant`` and ``after`` say how far the scan is.
+    ``began`` is the ledger's time and ``incarnation`` the server's, ``tenant`` and ``after`` say how far the scan is.
     """
 
     objects_live: int = 0
@@ -63,6 +63,7 @@ class Pass:
     native_examples: list[str] = field(default_factory=list)
     mended: int = 0
     began: datetime | None = None
+    incarnation: str = ""
     tenant: str | None = None
     after: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -147,7 +148,7 @@ def act(
         if migration.sweeps:
             sweeps.record(ports, migration, result.as_sweep(ports.ledger.now()))
         if result.differences == 0:
-            recorded(ports, migration, CLEAN_PASS, f"pass {number}", **result.as_dict())
+            note_clean(ports, migration, result, f"pass {number}")
             return result.as_dict() | {"passes": number}
     raise NeedsPerson(
         f"after {_MOST_PASSES} passes {result.differences} differences are left, e.g. {result.examples[:3]}",
@@ -162,6 +163,17 @@ def ready(ports: Ports, migration_id: str) -> Ready:
     if migration.phase is Phase.RETIRED or last_clean_pass(ports, migration, ports.gates.parity_max_age_s):
         return YES
     return Ready(False, f"a clean pass younger than {ports.gates.parity_max_age_s:.0f} s")
+
+
+def note_clean(ports: Ports, migration: Migration, result: Pass, why: str) -> None:
+    recorded(ports, migration, CLEAN_PASS, why, **result.as_dict(), incarnation=result.incarnation)
+
+
+def restarted_since(ports: Ports, migration: Migration) -> bool:
+    """Whether a server has restarted since the newest clean pass began, so that its index may have forgotten since."""
+    now = ports.store.incarnation()
+    passes = ports.ledger.events(migration_id=migration.id, what=CLEAN_PASS)
+    return bool(now and passes) and passes[-1].detail.get("incarnation") != now
 
 
 def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Mapping[str, Any] | None:
@@ -189,6 +201,7 @@ def compare(
     """
     result = so_far or Pass()
     result.began = result.began or ports.ledger.now()
+    result.incarnation = result.incarnation or ports.store.incarnation()
     names = set(ports.store.tenants(migration.spec.live)) | set(ports.store.tenants(migration.spec.shadow))
     tenants: list[str | None] = [name for name in sorted(names) if name >= (result.tenant or "")] or [None]
     if repair:

@@ -37,6 +37,9 @@ class ScheduledStore:
     def alive(self) -> bool:
         return True
 
+    def incarnation(self) -> str:
+        return ""  # no server restarts here
+
     def __getattr__(self, name: str) -> Any:
         kind = Kind.DATA if name in _DATA else Kind.TRANSACTION if name in _SCHEMA else Kind.READ
         made = _scheduled(self._engine, name, kind, getattr(self._store, name), self._where)

@@ -18,6 +18,7 @@ from tests.faults.nemesis.judge.__main__ import main
 from tests.faults.nemesis.judge.outcome import read_outcome
 from tests.faults.nemesis.judge.table import make_table
 from tests.faults.nemesis.made_up_seed import (
+    FLIPPED,
     LIVE,
     NEW,
     OLD,
@@ -154,12 +155,13 @@ def test_an_object_that_no_search_finds_is_unindexed(made: MadeUpSeed) -> None:
 @pytest.mark.parametrize(
     ("killed_at", "found", "written", "unindexed"),
     [
-        (START + 55, True, False, 0),
-        (START + 45, True, False, 1),  # before all was counted: parity and the janitor had to mend it
-        (START + 55, False, False, 1),
-        (START + 55, True, True, 1),
+        (START + FLIPPED + 1, True, False, 0),
+        (START + 55, True, False, 1),  # before the flip: retire had to look again
+        (START + 45, True, False, 1),  # before all was counted
+        (START + FLIPPED + 1, False, False, 1),
+        (START + FLIPPED + 1, True, True, 1),
     ],
-    ids=["lost by a kill after it was found", "killed before", "never found", "written since"],
+    ids=["lost by a kill after the flip", "killed before the flip", "killed before", "never found", "written since"],
 )
 def test_what_a_killed_servers_index_forgets_of_what_was_found_is_the_servers_own(
     made: MadeUpSeed, killed_at: float, found: bool, written: bool, unindexed: int

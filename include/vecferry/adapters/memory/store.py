@@ -74,6 +74,7 @@ class MemoryStore:
         self.creates_missing = creates_missing
         self.server_model = server_model
         self.enabled_modules = frozenset(SUPPORTED)
+        self._restarts = 0
         self._lock = threading.RLock()
         self._collections: dict[str, MemoryCollection] = {}
         self._aliases: dict[str, str] = {}
@@ -150,6 +151,13 @@ class MemoryStore:
             return self._call("alive", "", lambda: True)
         except VecferryError:
             return False
+
+    def incarnation(self) -> str:
+        return self._call("incarnation", "", lambda: str(self._restarts))
+
+    def restart(self) -> None:
+        """What is stored stays. What its index forgets is told apart: ``unindex``."""
+        self._restarts += 1
 
     # --- objects: reading
 

@@ -112,6 +112,9 @@ class WeaviateStore:
         except httpx.HTTPError:
             return False
 
+    def incarnation(self) -> str:
+        return self._schema.incarnation()
+
     def count(self, collection: str, *, tenant: str | None = None) -> int:
         return self._keys.count(collection, tenant=tenant)
 

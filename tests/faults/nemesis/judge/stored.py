@@ -30,7 +30,7 @@ def of_the_authority(folder: SeedFolder, weaviate: WeaviateRest, objects: Sequen
     model = folder.model(folder.authority)
     for uuid in of_another_space(objects, folder.seed["recipe"], model):
         yield Defect("mixed", uuid, f"its vector in {folder.authority} is not {model.name}'s of its text", ())
-    lost_since = _found_before_the_server_was_killed(folder)
+    lost_since = _found_before_the_server_was_killed_after_the_flip(folder)
     for uuid in not_found_by_index(weaviate, folder.authority, objects):
         kind = "forgotten" if uuid in lost_since else "unindexed"
         yield Defect(kind, uuid, f"stored in {folder.authority}, and not found by a search for it alone", ())
@@ -68,19 +68,25 @@ def before_retire(folder: SeedFolder) -> Iterator[Defect]:
             )
 
 
-def _found_before_the_server_was_killed(folder: SeedFolder) -> frozenset[str]:
-    """Searches found these when all was counted before ``retire``, nobody wrote them since, and the server was killed since:
-    what its index then forgets it would have forgotten without vecferry. Parity and the janitor have done their part before."""
+def _found_before_the_server_was_killed_after_the_flip(folder: SeedFolder) -> frozenset[str]:
+    """Searches found these when all was counted before ``retire``, nobody wrote them since, and the server was killed after the
+    flip: what its index then forgets it would have forgotten without vecferry. What it forgot before, retire had to mend."""
     seen = folder.before_retire or {}
     counted_at = float(seen.get("at", "inf"))
-    killed = any(
-        row["fault"] == "kill_weaviate" and row.get("witnessed") and row["began"] > counted_at for row in folder.injected
-    )
+    since = max(counted_at, _flipped_at(folder) - _BEFORE_THE_FLIP_S)
+    killed = any(row["fault"] == "kill_weaviate" and row.get("witnessed") and row["began"] > since for row in folder.injected)
     if not killed:
         return frozenset()
     written = {write["uuid"] for app in folder.apps for write in app.writes if write["invoked"] > counted_at}
     missing = seen.get("examples", {}).get("unindexed", ())
     return frozenset(seen.get("found", ())) - written - frozenset(missing)
+
+
+def _flipped_at(folder: SeedFolder) -> float:
+    """Never, where authority has not moved."""
+    if folder.authority == folder.live:
+        return float("inf")
+    return next(float(row["at"]) for row in folder.phases if row.get("authority") == folder.authority)
 
 
 def by_uuid(objects: Sequence[JSON]) -> dict[str, Mapping[str, Any]]:
@@ -89,7 +95,7 @@ def by_uuid(objects: Sequence[JSON]) -> dict[str, Mapping[str, Any]]:
 
 def _written_after_the_flip(folder: SeedFolder) -> set[str]:
     """Objects of writes that were answered after it, or never."""
-    flipped = next(float(row["at"]) for row in folder.phases if row.get("authority") == folder.authority)
+    flipped = _flipped_at(folder)
     freezes = (float(row["at"]) for row in folder.routings if row.get("mode") == "freeze" and row["at"] < flipped)
     frozen = max(freezes, default=flipped)
     found = set()
