@@ -160,14 +160,13 @@ class _Copying:
         deleted in live, without a row. Nobody else would look at that key before parity, which would raise it as an alarm.
         """
         store, spec, chunk = self.ports.store, self.migration.spec, self.chunk
-        throttle = throttle_of(self.ports, self.migration)
+        throttle = throttle_of(self.ports, self.migration, PAGE)
         after = chunk.cursor or chunk.start
         while True:
             refuse_if_asked_to_end()
             refuse_if_paused(self.ports.ledger.migration(self.migration.id))
-            if throttle is not None:
-                throttle.wait()
-            found = next_keys(store, spec, after=after, until=chunk.end, limit=self.most_keys, tenant=chunk.tenant)
+            most = self.most_keys if throttle is None else min(self.most_keys, throttle.wait())
+            found = next_keys(store, spec, after=after, until=chunk.end, limit=most, tenant=chunk.tenant)
             if not found.keys:
                 return
             read = read_both(store, self.ports.clock, spec, found.keys, tenant=chunk.tenant, in_shadow=found.in_shadow)

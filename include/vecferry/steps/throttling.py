@@ -12,28 +12,28 @@ from vecferry.ports import Ports
 LOOK_EVERY_S = 2.0
 
 
-def throttle_of(ports: Ports, migration: Migration) -> Throttle | None:
+def throttle_of(ports: Ports, migration: Migration, most_keys: int) -> Throttle | None:
     """``None`` where no limit of live's p99 was agreed: then a copy is as quick as provider and store allow."""
     limit_ms = migration.options.get("max_live_p99_ms")
-    return None if limit_ms is None else Throttle(ports, migration.pin, float(limit_ms))
+    return None if limit_ms is None else Throttle(ports, migration.pin, float(limit_ms), most_keys)
 
 
 class Throttle:
-    """For one worker; ``wait`` before each page. Not thread-safe."""
+    """For one worker; ``wait`` before each page, of at most ``most_keys``. Not thread-safe."""
 
-    def __init__(self, ports: Ports, pin: str, limit_ms: float) -> None:
+    def __init__(self, ports: Ports, pin: str, limit_ms: float, most_keys: int) -> None:
         self._ports = ports
         self._pin = pin
-        self._pace = Pace(limit_ms, self._counted())
+        self._pace = Pace(limit_ms, self._counted(), most_keys)
         self._looked_at_s = ports.clock.monotonic()
 
-    def wait(self) -> float:
-        """Sleeps as long as it should; the seconds."""
+    def wait(self) -> int:
+        """Sleeps as long as it should; how many keys the next page may have."""
         if self._ports.clock.monotonic() - self._looked_at_s >= LOOK_EVERY_S:
             self._look()
         if self._pace.pause_s > 0:
             self._ports.clock.sleep(self._pace.pause_s)
-        return self._pace.pause_s
+        return self._pace.keys
 
     @property
     def why(self) -> str:
