@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import threading
 import time
@@ -14,14 +15,17 @@ import httpx
 import pytest
 
 from tests.faults.nemesis.proxy import Proxies
+from vecferry.adapters.weaviate.calls import Calls
+from vecferry.adapters.weaviate.errors import AnswerTooLarge, MessageTooLarge
 from vecferry.adapters.weaviate.store import WeaviateStore
-from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.adapters.weaviate.writing import Writing
+from vecferry.domain.objects import UNNAMED, StoredObject, size_bytes
 from vecferry.domain.pins import SearchProfile
 from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.schema import schema_differences, shadow_schema
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.spaces import EmbeddingSpace
-from vecferry.errors import BadInput, NotFound, Retryable, UnknownOutcome
+from vecferry.errors import BadInput, NotFound, NotWritten, Retryable, UnknownOutcome
 from vecferry.ports import SearchQuery
 from vecferry.sandbox.wait_until import wait_until
 from vecferry.sandbox.weaviate_server import WeaviateServer
@@ -307,6 +311,46 @@ def test_a_server_that_loads_its_collections_says_404_for_what_it_has(own_server
     starting.join()
     assert (True, 200, 200) in seen
     assert (True, 404, 200) not in seen
+
+
+def test_what_one_grpc_message_cannot_hold_is_read_and_written_in_parts(
+    own_server: WeaviateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 MB is the server's limit in both directions, and 250 objects of half a megabyte are more."""
+    store = WeaviateStore(own_server.http_url, own_server.grpc_address, timeout_s=4 * TIMEOUT_S)
+    store.create({"class": "Docs", "vectorizer": "none", "properties": [{"name": "picture", "dataType": ["blob"]}]})
+    keys = [an_id(number) for number in range(1, 251)]
+    blob = base64.b64encode(bytes(range(256)) * 1_650).decode()
+    many = [StoredObject(key, {"picture": blob}, {UNNAMED: [1.0, 2.0]}) for key in keys]
+    assert sum(map(size_bytes, many)) > 1.3 * 104_858_000
+    assert store.put_batch("Docs", many, timeout_s=4 * TIMEOUT_S) == {}
+    found = store.read("Docs", keys)
+    assert found.keys() == set(keys)
+    assert all(obj.properties["picture"] == blob for obj in found.values())
+
+    def too_large(*given: Any, **named: Any) -> Any:
+        raise AnswerTooLarge("larger than max")
+
+    monkeypatch.setattr(Calls, "grpc", too_large)
+    assert store.read("Docs", keys[:3]).keys() == set(keys[:3]), "by REST, which has no limit"
+    store.close()
+
+
+def test_of_halves_of_which_one_was_sent_nobody_says_that_nothing_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, sent = WeaviateStore("http://127.0.0.1:9", "127.0.0.1:9"), []
+
+    def refused(self: Any, message: Any, where: str, deadline: Any) -> dict[str, str]:
+        sent.append([obj.uuid for obj in message.objects])
+        if len(sent) == 2:
+            return {}
+        raise (MessageTooLarge if len(sent) == 1 else NotWritten)("not this", where=where)
+
+    monkeypatch.setattr(Writing, "_batch_by_grpc", refused)
+    objects = [StoredObject(an_id(number), {}, {UNNAMED: [1.0]}) for number in range(1, 8)]
+    with pytest.raises(UnknownOutcome, match="3 of 7 objects were sent before"):
+        store.put_batch("Docs", objects, timeout_s=TIMEOUT_S)
+    assert [len(each) for each in sent] == [7, 3, 4]
+    store.close()
 
 
 def test_a_restart_is_another_incarnation_and_nothing_else_is(own_server: WeaviateServer) -> None:

@@ -49,6 +49,21 @@ class StoredObject:
         return None if value is None else str(value)
 
 
+def size_bytes(obj: StoredObject) -> int:
+    """About what it is in a message: four bytes a dimension, texts and blobs by their characters."""
+    return sum(4 * len(vector) for vector in obj.vectors.values()) + _size_of(obj.properties)
+
+
+def _size_of(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(len(name) + _size_of(part) for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_size_of, value))
+    return 8
+
+
 def content_hash(obj: StoredObject, carried_vectors: Sequence[str] = ()) -> str:
     """Over every property but the stamps, and over the carried vectors (protocol rule 3); 64 hex digits.
 

@@ -19,6 +19,7 @@ from vecferry.steps.both_sides import BothSides, next_keys, read_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.density_probe import probe
 from vecferry.steps.embedding_ahead import EmbeddedAhead
+from vecferry.steps.page_size import PageSize
 from vecferry.steps.pipeline import Pipeline
 from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
 from vecferry.steps.sampling import tenants_of
@@ -160,16 +161,17 @@ class _Copying:
         deleted in live, without a row. Nobody else would look at that key before parity, which would raise it as an alarm.
         """
         store, spec, chunk = self.ports.store, self.migration.spec, self.chunk
-        throttle = throttle_of(self.ports, self.migration, PAGE)
+        throttle, size = throttle_of(self.ports, self.migration, PAGE), PageSize(PAGE)
         after = chunk.cursor or chunk.start
         while True:
             refuse_if_asked_to_end()
             refuse_if_paused(self.ports.ledger.migration(self.migration.id))
-            most = self.most_keys if throttle is None else min(self.most_keys, throttle.wait())
+            most = min(self.most_keys, size.keys, PAGE if throttle is None else throttle.wait())
             found = next_keys(store, spec, after=after, until=chunk.end, limit=most, tenant=chunk.tenant)
             if not found.keys:
                 return
             read = read_both(store, self.ports.clock, spec, found.keys, tenant=chunk.tenant, in_shadow=found.in_shadow)
+            size.seen(read.objects.live.values())
             yield _Page(found.keys, read)
             after = found.keys[-1]
 

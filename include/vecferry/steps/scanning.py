@@ -16,6 +16,7 @@ from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, Vector, content
 from vecferry.ports import VectorStore
 from vecferry.protocol.not_indexed import not_indexed
 from vecferry.steps.outliers import Outliers
+from vecferry.steps.page_size import PageSize
 from vecferry.steps.reembedding import Key, VectorOf
 from vecferry.steps.sampling import tenants_of
 
@@ -46,13 +47,14 @@ class Seen:
 
 
 def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None) -> Seen:
-    """Reads all objects once, in pages of 500; memory grows by 32 bytes an object. ``what.recipe`` without properties: texts
-    are not judged, and duplicates are told by content."""
+    """Reads all objects once, in pages of 500 at most; memory grows by 32 bytes an object. ``what.recipe`` without properties:
+    texts are not judged, and duplicates are told by content."""
     seen, twins, off = Seen(), _Twins(), Outliers()
     for tenant in tenants_of(store, what.collection):
-        after = ""
-        while page := store.keys(what.collection, after=after, until=LAST, limit=_PAGE, tenant=tenant):
+        after, size = "", PageSize(_PAGE)
+        while page := store.keys(what.collection, after=after, until=LAST, limit=size.keys, tenant=tenant):
             objects = store.read(what.collection, page, tenant=tenant)
+            size.seen(objects.values())
             _look(what, objects, tenant, seen, twins, off)
             for key in sorted(not_indexed(store, what.collection, objects, vector_name=what.name, tenant=tenant)):
                 seen.note("not indexed", key)

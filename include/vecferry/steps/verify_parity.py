@@ -30,6 +30,7 @@ from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
 from vecferry.steps.foreign_vectors import embed_again, refuse_to_mend_a_changed_model
 from vecferry.steps.outliers import Outliers
+from vecferry.steps.page_size import PageSize
 from vecferry.steps.readiness import YES, Ready, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
 
@@ -231,16 +232,18 @@ class _Page:
 
 def _pages(ports: Ports, migration: Migration, after: str, tenant: str | None) -> Generator[_Page, None, None]:
     """One is read ahead: the store is at work while hashes are computed. What is older by it and differs is read again."""
+    size = PageSize(_PAGE)
     with ports.executor(1) as executor:
-        ahead = executor.submit(_read_page, ports, migration, after, tenant)
+        ahead = executor.submit(_read_page, ports, migration, after, tenant, size.keys)
         while page := ahead.result():
-            ahead = executor.submit(_read_page, ports, migration, page.keys[-1], tenant)
+            size.seen(page.live.values())
+            ahead = executor.submit(_read_page, ports, migration, page.keys[-1], tenant, size.keys)
             yield page
 
 
-def _read_page(ports: Ports, migration: Migration, after: str, tenant: str | None) -> _Page | None:
+def _read_page(ports: Ports, migration: Migration, after: str, tenant: str | None, limit: int) -> _Page | None:
     store, spec = ports.store, migration.spec
-    keys = keys_of_both(store, spec, after=after, until=LAST, limit=_PAGE, tenant=tenant)
+    keys = keys_of_both(store, spec, after=after, until=LAST, limit=limit, tenant=tenant)
     if not keys:
         return None
     covered = ports.ledger.covered(migration.id, keys, tenant=tenant)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vecferry.adapters.weaviate.calls import QUORUM, Calls, path_of, per_tenant
+from vecferry.adapters.weaviate.errors import AnswerTooLarge
 from vecferry.adapters.weaviate.keys import Keys
 from vecferry.adapters.weaviate.objects import from_rest
 from vecferry.adapters.weaviate.requests import by_ids, search_request, whole_objects
@@ -83,14 +84,26 @@ class Reading:
     ) -> dict[str, StoredObject]:
         found: dict[str, StoredObject] = {}
         for start in range(0, len(wanted), PAGE):
-            page = wanted[start : start + PAGE]
-            request = search_request(collection, tenant=tenant, limit=len(page), filters=by_ids(page), **whole_objects(schema))
-            for result in self._calls.grpc("Search", request, where=collection).results:
-                if replicas(schema) == 1 or result.metadata.is_consistent:
-                    found[result.metadata.id] = _from_grpc(result, tenant)
+            found |= self._page(collection, schema, wanted[start : start + PAGE], tenant)
         if not found.keys() <= set(wanted):
             raise Retryable("the answer holds objects that were not asked for", where=collection)
         return found
+
+    def _page(
+        self, collection: str, schema: Mapping[str, Any], page: Sequence[str], tenant: str | None
+    ) -> dict[str, StoredObject]:
+        """In halves where it is too large for an answer; an object that is so by itself comes by REST, which has no limit."""
+        request = search_request(collection, tenant=tenant, limit=len(page), filters=by_ids(page), **whole_objects(schema))
+        try:
+            results = self._calls.grpc("Search", request, where=collection).results
+        except AnswerTooLarge:
+            if len(page) == 1:
+                return self._each(collection, page, tenant)
+            middle = len(page) // 2
+            first, second = (self._page(collection, schema, half, tenant) for half in (page[:middle], page[middle:]))
+            return first | second
+        consistent = (result for result in results if replicas(schema) == 1 or result.metadata.is_consistent)
+        return {result.metadata.id: _from_grpc(result, tenant) for result in consistent}
 
     def _doubtful(self, collection: str, schema: Mapping[str, Any], absent: Sequence[str], tenant: str | None) -> list[str]:
         """Those of ``absent`` that need a GET of their own. After a crash an object may be invisible to the id filter

@@ -90,7 +90,10 @@ class Writing:
     def _batch(self, collection: str, objects: Sequence[StoredObject], where: str, deadline: Deadline) -> dict[str, str]:
         message = batch_message(collection, objects) if len(objects) >= _BY_GRPC_FROM else None
         if message is not None:
-            return self._batch_by_grpc(message, where, deadline)
+            try:
+                return self._batch_by_grpc(message, where, deadline)
+            except errors.MessageTooLarge:
+                return self._in_halves(collection, objects, where, deadline)
         body = {"objects": [to_rest(collection, obj) for obj in objects]}
         response = self._calls.tell("POST", "/v1/batch/objects", body, where=where, deadline=deadline, params=QUORUM)
         answers = _json_of(response, where)
@@ -99,6 +102,14 @@ class Writing:
         if {answer.get("id") for answer in answers} != {item["id"] for item in body["objects"]}:
             raise errors.unknown("the answer is not about the objects that were sent", where=where)
         return {answer["id"]: _failure(answer) for answer in answers if _failure(answer)}
+
+    def _in_halves(self, collection: str, objects: Sequence[StoredObject], where: str, deadline: Deadline) -> dict[str, str]:
+        middle = len(objects) // 2
+        refused = self._batch(collection, objects[:middle], where, deadline)
+        try:
+            return refused | self._batch(collection, objects[middle:], where, deadline)
+        except (NotWritten, BadInput) as error:
+            raise errors.unknown(f"{middle} of {len(objects)} objects were sent before: {error}", where=where) from error
 
     def _batch_by_grpc(self, message: Any, where: str, deadline: Deadline) -> dict[str, str]:
         """Its answer names the objects that failed; a batch's answer is no confirmation either way (rule 2a)."""
