@@ -21,6 +21,7 @@ Times are seconds since 1970; ``.jsonl`` is one JSON object a line.
 ``injections.jsonl``  ``id, fault, target, phase, began, ended, witnessed, witness``
 ``spend.json``        ``provider``: the provider's own usage (``/_usage``); ``ledger``: the spend rows
 ``embeds.jsonl``      ``at, api, model, input_type, key, status, billed, texts``: each request that reached the provider
+``after_retire.json``   which objects of the new authority searches found when ``retire`` was done
 ``before_retire.json``  what :mod:`vecferry.sandbox.checker` counted on both sides just before ``retire``, writes resting
 ====================  =============================================================================================
 """

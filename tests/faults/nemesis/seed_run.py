@@ -96,6 +96,7 @@ def _travel(world: SeedWorld, driver: Driver | AirflowDriver) -> None:
     _count_before_retire(world)
     driver.retire()
     world.authority_is(str(world.shadow()), "new")
+    _count_after_retire(world)
     driver.after_retire()
     time.sleep(_AFTER_S)  # the applications go on with the new collection alone
 
@@ -107,6 +108,20 @@ def _count_before_retire(world: SeedWorld) -> None:
     found = sorted(str(stored["id"]) for stored in _stored(world, str(world.shadow())))
     write_json(world.folder / "before_retire.json", {**_inspected(world), "at": time.time(), "found": found})
     world.ask_apps(Wish.RUN)
+
+
+def _count_after_retire(world: SeedWorld) -> None:
+    """What searches find of the new authority, before the faults of its life alone: what they find no more afterwards, its
+    server has lost."""
+    at, shadow = time.time(), str(world.shadow())
+    weaviate = WeaviateRest(world.servers.weaviate.http_url)
+    try:
+        objects = list(weaviate.objects(shadow))
+        missing = not_found_by_index(weaviate, shadow, objects)
+    finally:
+        weaviate.close()
+    found = sorted({str(stored["id"]) for stored in objects} - set(missing))
+    write_json(world.folder / "after_retire.json", {"at": at, "found": found})
 
 
 def _stored(world: SeedWorld, collection: str) -> list[Mapping[str, Any]]:

@@ -177,6 +177,24 @@ def test_what_a_killed_servers_index_forgets_of_what_was_found_is_the_servers_ow
     assert outcome.clean == (not unindexed)
 
 
+@pytest.mark.parametrize(
+    ("killed_at", "written_at", "unindexed"),
+    [(64, 55, 0), (64, 63, 1), (62, 55, 1)],
+    ids=["found", "written since", "killed before"],
+)
+def test_what_was_found_after_retire_is_the_servers_own_to_lose_too(
+    made: MadeUpSeed, killed_at: float, written_at: float, unindexed: int
+) -> None:
+    uuid = key_of(3)
+    made.hidden.add(uuid)
+    made.more["before_retire.json"] = {"at": START + 50, "found": [uuid]}
+    made.more["after_retire.json"] = {"at": START + 62.5, "found": [uuid]}
+    made.injections.append({**_killed(made), "began": START + killed_at})
+    made.wrote(written_at, "update", uuid, {"body": "text 3"})
+    outcome = judged(made)
+    assert (outcome.unindexed, outcome.forgotten) == (unindexed, 1 - unindexed)
+
+
 def _killed(made: MadeUpSeed) -> dict[str, Any]:
     return {**made.injections[0], "id": "7-retire-9", "fault": "kill_weaviate", "phase": "retire", "target": "weaviate"}
 

@@ -88,7 +88,15 @@ class SeedFolder:
     @cached_property
     def before_retire(self) -> Mapping[str, Any] | None:
         """What :mod:`vecferry.sandbox.checker` saw on both sides just before the flip."""
-        path = self.path / "before_retire.json"
+        return self._counted("before_retire.json")
+
+    @cached_property
+    def after_retire(self) -> Mapping[str, Any] | None:
+        """What searches found then. ``None`` if the run did not come so far."""
+        return self._counted("after_retire.json")
+
+    def _counted(self, name: str) -> Mapping[str, Any] | None:
+        path = self.path / name
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
     @property

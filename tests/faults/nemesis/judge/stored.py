@@ -69,17 +69,18 @@ def before_retire(folder: SeedFolder) -> Iterator[Defect]:
 
 
 def _found_before_the_server_was_killed_after_the_flip(folder: SeedFolder) -> frozenset[str]:
-    """Searches found these when all was counted before ``retire``, nobody wrote them since, and the server was killed after the
-    flip: what its index then forgets it would have forgotten without vecferry. What it forgot before, retire had to mend."""
-    seen = folder.before_retire or {}
-    counted_at = float(seen.get("at", "inf"))
-    since = max(counted_at, _flipped_at(folder) - _BEFORE_THE_FLIP_S)
-    killed = any(row["fault"] == "kill_weaviate" and row.get("witnessed") and row["began"] > since for row in folder.injected)
-    if not killed:
-        return frozenset()
-    written = {write["uuid"] for app in folder.apps for write in app.writes if write["invoked"] > counted_at}
-    missing = seen.get("examples", {}).get("unindexed", ())
-    return frozenset(seen.get("found", ())) - written - frozenset(missing)
+    """Searches found these when all was counted before ``retire``, or after it, nobody wrote them since, and the server was
+    killed since the count and after the flip: what its index then forgets it would have forgotten without vecferry. What it
+    forgot before the flip, retire had to mend."""
+    found: set[str] = set()
+    for seen in (folder.before_retire or {}, folder.after_retire or {}):
+        counted_at = float(seen.get("at", "inf"))
+        since = max(counted_at, _flipped_at(folder) - _BEFORE_THE_FLIP_S)
+        if any(row["fault"] == "kill_weaviate" and row.get("witnessed") and row["began"] > since for row in folder.injected):
+            written = {write["uuid"] for app in folder.apps for write in app.writes if write["invoked"] > counted_at}
+            missing = seen.get("examples", {}).get("unindexed", ())
+            found |= set(seen.get("found", ())) - written - set(missing)
+    return frozenset(found)
 
 
 def _flipped_at(folder: SeedFolder) -> float:
