@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vecferry.domain.chunks import Chunk, ChunkState, even_ranges
@@ -22,6 +22,7 @@ from vecferry.steps.embedding_ahead import EmbeddedAhead
 from vecferry.steps.page_size import PageSize
 from vecferry.steps.pipeline import Pipeline
 from vecferry.steps.readiness import YES, Ready, acknowledged, first_version_of, recorded
+from vecferry.steps.remembered_vectors import RememberedVectors
 from vecferry.steps.sampling import tenants_of
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.tenants import with_tenants_awake
@@ -145,6 +146,7 @@ class _Copying:
     owner: str
     progress: Progress | None
     most_keys: int = 0
+    remembered: RememberedVectors = field(default_factory=RememberedVectors)
 
     def __post_init__(self) -> None:
         self.most_keys = PAGE
@@ -177,7 +179,8 @@ class _Copying:
 
     def _copy(self, page: _Page) -> int:
         """How many are in agreement. What was embedded once is remembered as long as the page is tried."""
-        embedder = EmbeddedAhead(self.ports.embedders.of(self.migration.spec.space, migration_id=self.migration.id))
+        model = self.ports.embedders.of(self.migration.spec.space, migration_id=self.migration.id)
+        embedder = EmbeddedAhead(model, self.remembered)
         copied = self._tried(page.keys, embedder, page.read)
         if len(page.keys) <= self.most_keys:  # not of a page that was read before they became fewer
             self.most_keys = min(PAGE, self.most_keys * 2)

@@ -6,7 +6,7 @@ was paid for, and paid for again, for as long as the provider is slow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from vecferry.domain.shadow import ShadowSpec, differences
 from vecferry.ports import Embedded, Embedder, Purpose, Refused
 from vecferry.protocol.reconcile import ReadAhead
 from vecferry.protocol.vectors import vectors_for
+from vecferry.steps.remembered_vectors import RememberedVectors
 
 if TYPE_CHECKING:
     from vecferry.domain.catalogue import ModelCard
@@ -24,10 +25,14 @@ _REQUESTS_AT_ONCE = 4
 
 
 class EmbeddedAhead:
-    """An embedder that knows some answers already, by the exact text; what it does not know it asks for."""
+    """An embedder that knows some answers already, by the exact text; what it does not know it asks for.
 
-    def __init__(self, embedder: Embedder) -> None:
+    ``remembered`` outlives it: what an earlier page of the same chunk was told.
+    """
+
+    def __init__(self, embedder: Embedder, remembered: RememberedVectors | None = None) -> None:
         self._embedder = embedder
+        self._remembered = remembered
         self._known: dict[str, tuple[float, ...] | Refused] = {}
         self._lock = Lock()
         self.tokens = 0
@@ -47,7 +52,7 @@ class EmbeddedAhead:
 
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
         """``tokens`` are of what had to be asked for now."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        new = self._unknown(texts)
         tokens = 0
         if new:
             answer = self._embedder.embed_documents(new, purpose=purpose, timeout_s=timeout_s)
@@ -55,7 +60,23 @@ class EmbeddedAhead:
             with self._lock:
                 self._known.update(zip(new, answer.vectors, strict=True))
                 self.tokens += tokens
+            self._remember(zip(new, answer.vectors, strict=True))
         return Embedded(tuple(self._known[text] for text in texts), tokens)
+
+    def _unknown(self, texts: Sequence[str]) -> list[str]:
+        """In order, each once."""
+        unknown = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if self._remembered is None:
+            return unknown
+        told = {text: vector for text in unknown if (vector := self._remembered.get(text)) is not None}
+        with self._lock:
+            self._known.update(told)
+        return [text for text in unknown if text not in told]
+
+    def _remember(self, answers: Iterable[tuple[str, tuple[float, ...] | Refused]]) -> None:
+        for text, vector in answers:
+            if self._remembered is not None and not isinstance(vector, Refused):
+                self._remembered.put(text, vector)
 
     def embed_query(self, text: str, *, timeout_s: float) -> tuple[float, ...]:
         return self._embedder.embed_query(text, timeout_s=timeout_s)
@@ -74,7 +95,7 @@ class _SeveralRequests(EmbeddedAhead):
 
     def embed_documents(self, texts: Sequence[str], *, purpose: Purpose, timeout_s: float) -> Embedded:
         most = self.card.inputs_per_request
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        new = self._unknown(texts)
         if len(new) <= most:
             return super().embed_documents(texts, purpose=purpose, timeout_s=timeout_s)
         ask = super().embed_documents
