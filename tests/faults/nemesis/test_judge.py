@@ -179,8 +179,8 @@ def test_what_a_killed_servers_index_forgets_of_what_was_found_is_the_servers_ow
 
 @pytest.mark.parametrize(
     ("killed_at", "written_at", "unindexed"),
-    [(64, 55, 0), (64, 63, 1), (62, 55, 1)],
-    ids=["found", "written since", "killed before"],
+    [(67, 55, 0), (67, 63, 1), (62, 55, 1), (67, 66, 0), (62, 60.5, 0), (60, 59, 1)],
+    ids=["found", "written since", "killed before", "just written", "just before the flip", "killed before the flip"],
 )
 def test_what_was_found_after_retire_is_the_servers_own_to_lose_too(
     made: MadeUpSeed, killed_at: float, written_at: float, unindexed: int

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.faults.nemesis.judge.outcome import Defect
-from tests.faults.nemesis.judge.seed_folder import SeedFolder, lines_of
+from tests.faults.nemesis.judge.seed_folder import AppHistory, SeedFolder, lines_of
 from vecferry.sandbox.checker.contents import defects, own
 from vecferry.sandbox.checker.expectation import replay
 from vecferry.sandbox.checker.vectors import not_found_by_index, of_another_space
@@ -17,6 +17,8 @@ _BEFORE_THE_FLIP_S = 0.5
 """An answer so shortly before the flip may be to a write that came after it: clocks are read at different moments."""
 _BEFORE_THE_FREEZE_S = 2.0
 """A write of which no answer is known may have been held since before the freeze was seen, and sent after the flip."""
+_BEFORE_A_KILL_S = 2.0
+"""Seen: 0.3, 0.4 and 0.7 s between an answer and the kill after which the object was not in the index."""
 _KINDS = ("lost", "stale", "resurrected", "mixed", "unindexed")
 
 
@@ -30,7 +32,7 @@ def of_the_authority(folder: SeedFolder, weaviate: WeaviateRest, objects: Sequen
     model = folder.model(folder.authority)
     for uuid in of_another_space(objects, folder.seed["recipe"], model):
         yield Defect("mixed", uuid, f"its vector in {folder.authority} is not {model.name}'s of its text", ())
-    lost_since = _found_before_the_server_was_killed_after_the_flip(folder)
+    lost_since = _lost_by_kills_after_the_flip(folder)
     for uuid in not_found_by_index(weaviate, folder.authority, objects):
         kind = "forgotten" if uuid in lost_since else "unindexed"
         yield Defect(kind, uuid, f"stored in {folder.authority}, and not found by a search for it alone", ())
@@ -68,19 +70,29 @@ def before_retire(folder: SeedFolder) -> Iterator[Defect]:
             )
 
 
-def _found_before_the_server_was_killed_after_the_flip(folder: SeedFolder) -> frozenset[str]:
-    """Searches found these when all was counted before ``retire``, or after it, nobody wrote them since, and the server was
-    killed since the count and after the flip: what its index then forgets it would have forgotten without vecferry. What it
-    forgot before the flip, retire had to mend."""
-    found: set[str] = set()
+def _lost_by_kills_after_the_flip(folder: SeedFolder) -> set[str]:
+    """What the index of a server that was killed after the flip forgets it would have forgotten without vecferry; what it
+    forgot before, retire had to mend. Of these one knows that it was the kill: searches found them when all was counted, before
+    ``retire`` or after it, and nobody wrote them since; or somebody wrote them just before the kill."""
+    kills = [row for row in folder.injected if row["fault"] == "kill_weaviate" and row.get("witnessed")]
+    kills = [row for row in kills if row["began"] > _flipped_at(folder) - _BEFORE_THE_FLIP_S]
+    lost: set[str] = set()
     for seen in (folder.before_retire or {}, folder.after_retire or {}):
         counted_at = float(seen.get("at", "inf"))
-        since = max(counted_at, _flipped_at(folder) - _BEFORE_THE_FLIP_S)
-        if any(row["fault"] == "kill_weaviate" and row.get("witnessed") and row["began"] > since for row in folder.injected):
+        if any(kill["began"] > counted_at for kill in kills):
             written = {write["uuid"] for app in folder.apps for write in app.writes if write["invoked"] > counted_at}
             missing = seen.get("examples", {}).get("unindexed", ())
-            found |= set(seen.get("found", ())) - written - set(missing)
-    return frozenset(found)
+            lost |= set(seen.get("found", ())) - written - set(missing)
+    for kill in kills:
+        just_before = (kill["began"] - _BEFORE_A_KILL_S, kill["began"])
+        lost |= {write["uuid"] for app in folder.apps for write in app.writes if _is_under_way(app, write, *just_before)}
+    return lost
+
+
+def _is_under_way(app: AppHistory, write: Mapping[str, Any], since: float, until: float) -> bool:
+    """Begun or answered in that time."""
+    answered = app.answers.get(write["id"], {}).get("answered", write["invoked"])
+    return bool(write["invoked"] < until and answered > since)
 
 
 def _flipped_at(folder: SeedFolder) -> float:
