@@ -22,7 +22,7 @@ from vecferry.errors import BadInput
 from vecferry.protocol.janitor import Janitor
 from vecferry.protocol.ownership import open_rows
 from vecferry.protocol.waking import WOKEN, left_awake, waking
-from vecferry.steps import stage_runner
+from vecferry.steps import stage_runner, verify_parity
 from vecferry.steps.tenants import settle
 
 pytestmark = pytest.mark.timeout(240)
@@ -90,6 +90,14 @@ def test_a_sleeping_tenant_is_copied_and_sleeps_again(world: World) -> None:
     assert stage_runner.act("verify_parity", world.ports, migration_id)
     assert stage_runner.check("verify_parity", world.ports, migration_id).passes
     assert world.store.tenants(spec.live)["asleep"] == "INACTIVE"
+
+
+def test_a_look_by_hand_wakes_them_too(world: World) -> None:
+    """``vecferry verify`` and ``vecferry sweep`` come by no stage."""
+    migration = world.ledger.migration(copied(world))
+    found = verify_parity.compare(world.ports, migration, repair=False)
+    assert (found.objects_live, found.objects_shadow, found.differences) == (6, 6, 0)
+    assert world.store.tenants(migration.spec.live) == {"awake": "ACTIVE", "asleep": "INACTIVE", "empty": "INACTIVE"}
 
 
 def test_a_plan_wakes_nobody_and_says_who_sleeps(world: World) -> None:

@@ -33,6 +33,7 @@ from vecferry.steps.outliers import Outliers
 from vecferry.steps.page_size import PageSize
 from vecferry.steps.readiness import YES, Ready, recorded
 from vecferry.steps.standing import has_work, refuse_if_paused
+from vecferry.steps.tenants import awake
 
 _PAGE = 500
 _MOST_PASSES = 5
@@ -198,11 +199,19 @@ def compare(
 
     ``sample`` vectors of the shadow are embedded again (``None``: all, 0: none), and those that point furthest off the others.
     Without ``vectors`` contents and stamps are compared alone: neither where vectors point nor whether the index finds them.
-    ``so_far`` is a pass to go on with; it is kept up to date, also where this raises.
+    ``so_far`` is a pass to go on with; it is kept up to date, also where this raises. Sleeping tenants are woken meanwhile.
     """
     result = so_far or Pass()
     result.began = result.began or ports.ledger.now()
     result.incarnation = result.incarnation or ports.store.incarnation()
+    with awake(ports, migration) as woken:
+        _scan(woken, migration, result, repair=repair, progress=progress, vectors=vectors)
+        if sample != 0 and not (repair and result.differences):  # else it is paid for once, in the pass after the repair
+            _embed_again(woken, migration, result, sample, repair=repair)
+    return result
+
+
+def _scan(ports: Ports, migration: Migration, result: Pass, *, repair: bool, progress: Progress | None, vectors: bool) -> None:
     names = set(ports.store.tenants(migration.spec.live)) | set(ports.store.tenants(migration.spec.shadow))
     tenants: list[str | None] = [name for name in sorted(names) if name >= (result.tenant or "")] or [None]
     if repair:
@@ -215,9 +224,6 @@ def compare(
                 result.after = page.keys[-1]
                 if progress is not None:
                     progress(result)
-    if sample != 0 and not (repair and result.differences):  # else it is paid for once, in the pass after the repair
-        _embed_again(ports, migration, result, sample, repair=repair)
-    return result
 
 
 @dataclass(frozen=True)
