@@ -61,8 +61,8 @@ def write(world: World, live: str, tenant: str, number: int) -> None:
     world.store.put(live, obj, timeout_s=10)
 
 
-def copied(world: World) -> str:
-    migration_id = str(stage_runner.act("plan", world.ports, request())["migration_id"])
+def copied(world: World, **options: Any) -> str:
+    migration_id = str(stage_runner.act("plan", world.ports, request(**options))["migration_id"])
     stage_runner.act("create_shadow", world.ports, migration_id)
     world.walk_to(migration_id, Phase.DUAL_WRITING)
     stage_runner.act("backfill", world.ports, migration_id)

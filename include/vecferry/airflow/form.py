@@ -43,6 +43,11 @@ def _what(given: Mapping[str, Any]) -> dict[str, Param]:
             given, "to_model", title="New model", section=_WHAT, type="string", minLength=1,
             description="As `vecferry models` lists it, for example `openai/text-embedding-3-large`.",
         ),
+        "tenants": _param(
+            given, "tenants", [], title="Tenants on trial", section=_WHAT, type="array", items={"type": "string"},
+            uniqueItems=True,
+            description="One a line: only these are copied and cut over, and the run ends before retire. Empty: all.",
+        ),
         "sweep": _param(
             given, "sweep", False, title="Some applications bypass the Router", section=_WHAT, type="boolean",
             description="Their changes are found by scanning: slower, stale by up to two passes and a pause (the plan "

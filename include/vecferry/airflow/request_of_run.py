@@ -47,6 +47,7 @@ def request_of_run(context: Context) -> MigrationRequest:
         aliases=params.get("aliases", "auto"),
         shadow_vectorizer=params.get("shadow_vectorizer", "plain"),
         sweep=params["sweep"],
+        tenants=tuple(params.get("tenants") or ()),
         notice_id=notice,
         who=who(context),
         why=f"notice {notice}" if notice else "started in Airflow",

@@ -26,6 +26,6 @@ def judge(ports: Ports, migration: Migration) -> Verdict:
             for column in ("ndcg_at_10", "recall_at_10", "mrr_at_10")
         ),
     ]
-    graded = len(golden_of(ports, migration.pin).graded)
+    graded = len(golden_of(ports, migration.pin, of=migration.covers).graded)
     result = run_suite(STAGE, rows, expectations, expected_rows=2 * graded, columns=_COLUMNS, key="query_id")
     return with_judgement(judge_pairs(ports, migration.id), result)

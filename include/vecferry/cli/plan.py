@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "vecferry plan Docs --to text-embedding-3-large",
     "vecferry plan Docs --to text-embedding-3-large --budget-usd 20 --deadline 2027-03-31 --start",
+    "vecferry plan Docs --to text-embedding-3-large --tenants acme,globex --start",
 )
 
 
@@ -59,6 +60,9 @@ def run(
             help="This collection's aliases at retire: move, leave, or auto: move where the server vectorizes.",
         ),
     ] = "auto",
+    tenants: Annotated[
+        str, typer.Option(metavar="LIST", help="On trial for these tenants alone; retire then wants all of them.")
+    ] = "",
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
     ] = None,
@@ -96,6 +100,7 @@ def run(
         aliases=_aliases(aliases),
         shadow_vectorizer=_vectorizer(shadow_vectorizer),
         sweep=sweep,
+        tenants=tuple(name.strip() for name in tenants.split(",") if name.strip()),
         who=person(who),
         why=why or "planned on the command line",
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION
+from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION, SOME_TENANTS_HASH_VERSION
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.spaces import EmbeddingSpace
 
@@ -16,7 +17,7 @@ PROTOCOL_VERSION = 1
 hash version comes with a new protocol version."""
 RELEASES_APART = 1
 """Rule 18: a router of the release before or after the migration's works with it; the ledger's triggers hold the same."""
-KNOWN_HASH_VERSIONS = frozenset({HASH_VERSION, SERVER_TEXT_HASH_VERSION})
+KNOWN_HASH_VERSIONS = frozenset({HASH_VERSION, SERVER_TEXT_HASH_VERSION, SOME_TENANTS_HASH_VERSION})
 
 
 LIVE_MODEL_GONE = "live_model_gone"
@@ -88,6 +89,15 @@ class Migration:
     def sweeps(self) -> bool:
         """Some applications write live natively: their changes are found by scanning."""
         return bool(self.options.get("sweep"))
+
+    @property
+    def only_tenants(self) -> Sequence[str]:
+        """On trial for these alone; empty: all move."""
+        return self.options.get("tenants") or ()
+
+    def covers(self, tenant: str | None) -> bool:
+        """Whether the tenant's objects move; those of a collection without tenants do."""
+        return not self.only_tenants or tenant in self.only_tenants
 
     @property
     def live_model_gone(self) -> bool:

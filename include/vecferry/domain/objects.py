@@ -28,6 +28,9 @@ HASH_VERSION = 1
 SERVER_TEXT_HASH_VERSION = 2
 """The same hashes over texts by the server's own rules: a release that does not know these must not take part."""
 
+SOME_TENANTS_HASH_VERSION = 3
+"""Either of these, of some tenants alone: a release that would copy the others too must not take part."""
+
 Vector = Sequence[float]
 
 

@@ -104,7 +104,13 @@ def bucket_of(migration_id: str, key: str) -> int:
     return int.from_bytes(digest) % BUCKETS
 
 
-def decide(snapshot: Snapshot, key: str, *, aside: str = "", behind_s: float, behind_rows: int) -> Route:
+TENANT_STAYS = "tenant_stays"
+"""Why a query goes to live: the migration is on trial for other tenants. It is none of the migration's."""
+
+
+def decide(
+    snapshot: Snapshot, key: str, *, tenant: str | None = None, aside: str = "", behind_s: float, behind_rows: int
+) -> Route:
     """The route of one query. ``aside`` is why the router takes no part, if it does not (rules 15 and 18): it then reads from
     live. ``behind_*`` are the limits past which the shadow is not served (rule 17)."""
     routing, pin = snapshot.routing, snapshot.pin
@@ -114,6 +120,8 @@ def decide(snapshot: Snapshot, key: str, *, aside: str = "", behind_s: float, be
         return _because(live, aside)
     if migration is None or not snapshot.copying:
         return live
+    if not migration.covers(tenant):
+        return _because(live, TENANT_STAYS)
     if snapshot.oldest_row_age_s > behind_s or snapshot.journal_rows > behind_rows:
         return _because(live, "shadow_behind")
     if bucket_of(migration.id, key) >= routing.percent * (BUCKETS // 100):
@@ -132,7 +140,7 @@ def stand_in(snapshot: Snapshot, asked: Route, *, aside: str = "") -> Route | No
     model to be gone for good, it is known that there was none.
     """
     migration = snapshot.migration
-    if migration is None or not snapshot.copying or migration.phase not in _PROVEN:
+    if migration is None or not snapshot.copying or migration.phase not in _PROVEN or asked.reason == TENANT_STAYS:
         return None
     if aside and not (aside == "lease_expired" and migration.live_model_gone):
         return None

@@ -38,7 +38,7 @@ def waking(store: VectorStore, ledger: Ledger, clock: Clock, migration: Migratio
         return
     tenants = _Tenants(store, ledger, clock, migration)
     try:
-        yield cast(VectorStore, _WakingStore(store, migration.spec, tenants))
+        yield cast(VectorStore, _WakingStore(store, migration.spec, tenants, migration.covers))
     finally:
         with suppress(VecferryError):  # it is in the ledger: whoever wakes tenants next puts these back too
             tenants.put_back()
@@ -58,13 +58,17 @@ def left_awake(ledger: Ledger, migration_id: str) -> dict[str, str]:
 class _WakingStore:
     """A ``VectorStore``: everything but reads of live's objects is the store's own."""
 
-    def __init__(self, store: VectorStore, spec: ShadowSpec, tenants: _Tenants) -> None:
+    def __init__(self, store: VectorStore, spec: ShadowSpec, tenants: _Tenants, covers: Callable[[str], bool]) -> None:
         self._store, self._live, self._tenants = store, spec.live, tenants
+        self._covers = covers
         self._both = (spec.live, spec.shadow)
 
     def tenants(self, collection: str) -> dict[str, str]:
-        """Those of either side that sleep are as good as active: whoever asks for their objects here is answered."""
+        """Those of either side that sleep are as good as active: whoever asks for their objects here is answered. Of live only
+        those that move."""
         found = self._store.tenants(collection)
+        if collection == self._live:
+            found = {name: status for name, status in found.items() if self._covers(name)}
         return {name: ACTIVE if collection in self._both and asleep(status) else status for name, status in found.items()}
 
     def __getattr__(self, name: str) -> Any:

@@ -55,6 +55,11 @@ class Sending:
     progress: Progress | None = None
 
 
+def _follows(snapshot: Snapshot, tenant: str | None) -> bool:
+    """Whether the shadow has what is written."""
+    return snapshot.copying and snapshot.migration is not None and snapshot.migration.covers(tenant)
+
+
 class Rerouted(NotWritten):
     """The journal no longer takes rows for the migration that this write began under; nothing was sent."""
 
@@ -114,7 +119,7 @@ class DualWriter:
         exception leaves them to the janitor (rule 4). Without a migration there are no rows and nothing follows.
         """
         snapshot = operation.snapshot
-        owned = self._open_rows(operation, keys, tenant) if snapshot.copying else None
+        owned = self._open_rows(operation, keys, tenant) if _follows(snapshot, tenant) else None
         fence = owned.fence if owned else self._lease_fence(operation)
         sending = Sending(fence)
         try:

@@ -93,9 +93,9 @@ class Router:
         """For your own Weaviate queries: ``arm.collection`` and ``arm.embed`` belong together, for ``timeout`` seconds."""
         return self._here()._searching.arm(key, tenant=tenant, timeout_s=timeout)
 
-    def route(self, key: str) -> Route:
+    def route(self, key: str, *, tenant: str | None = None) -> Route:
         """Where ``key`` would be served now, and why; no I/O."""
-        return self._here()._searching.served_by(key)
+        return self._here()._searching.served_by(key, tenant)
 
     def feedback(self, query_id: str, *, useful: bool) -> bool:
         """Whether the answer helped; counted for its arm. ``False`` if the query is no longer known here."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from vecferry.domain.objects import STAMPS, Vector
 from vecferry.domain.pins import Pin
-from vecferry.domain.routing import Arm, Route, Snapshot, decide, stand_in
+from vecferry.domain.routing import TENANT_STAYS, Arm, Route, Snapshot, decide, stand_in
 from vecferry.domain.timing import Timings
 from vecferry.errors import BadInput, ModelGone, Retryable, VecferryError
 from vecferry.ports import Clock, Embedders, SearchQuery, VectorStore
@@ -87,12 +87,13 @@ class Searching:
         self._breaker = Breaker(clock)
         self._arms_of: OrderedDict[str, tuple[int, Arm]] = OrderedDict()
 
-    def route(self, key: str) -> tuple[Snapshot, Route]:
+    def route(self, key: str, tenant: str | None) -> tuple[Snapshot, Route]:
         """The route of ``key`` now; no I/O."""
         snapshot = self._membership.snapshot
         route = decide(
             snapshot,
             key,
+            tenant=tenant,
             aside=self._membership.aside,
             behind_s=self._timings.behind_s,
             behind_rows=self._timings.behind_rows,
@@ -101,29 +102,30 @@ class Searching:
             return snapshot, _live(snapshot, "shadow_failing")
         return snapshot, route
 
-    def served_by(self, key: str) -> Route:
+    def served_by(self, key: str, tenant: str | None) -> Route:
         """As ``route``, and what stands in for live where its model is gone."""
-        return self._in_its_stead(*self.route(key))
+        return self._in_its_stead(*self.route(key, tenant))
 
     def search(self, text: str, *, key: str, limit: int, filters: Any, tenant: str | None, timeout_s: float) -> SearchHits:
         if not text.strip():
             raise BadInput("the query is empty", where="search", next_action="Give some text.")
-        snapshot, asked = self._standing_route(key)
+        snapshot, asked = self._standing_route(key, tenant)
         question = _Question(text, limit, filters, tenant)
         started = self._clock.monotonic()
         try:
             found, route = self._answer(snapshot, asked, question, timeout_s)
         except VecferryError:
-            self._counts.failed(asked.version, asked.arm)
+            self._counts.failed(_counted_under(asked), asked.arm)
             raise
         latency_ms = (self._clock.monotonic() - started) * 1000
-        self._counts.answered(asked.version, asked.arm, served=route.arm is asked.arm, hits=len(found), latency_ms=latency_ms)
+        served = route.arm is asked.arm
+        self._counts.answered(_counted_under(asked), asked.arm, served=served, hits=len(found), latency_ms=latency_ms)
         return SearchHits(tuple(found), route, self._remember(route), latency_ms)
 
     @contextmanager
     def arm(self, key: str, *, tenant: str | None, timeout_s: float) -> Iterator[ArmHandle]:
         """The application's own queries on one arm. A failure on the shadow counts, and rests it for everybody's sake."""
-        snapshot, route = self._standing_route(key)
+        snapshot, route = self._standing_route(key, tenant)
         route = self._in_its_stead(snapshot, route)
         embedder = self._embedder(snapshot, route)
         started = self._clock.monotonic()
@@ -137,12 +139,12 @@ class Searching:
         try:
             yield handle
         except Exception:
-            self._counts.failed(route.version, route.arm)
+            self._counts.failed(_counted_under(route), route.arm)
             if route.arm is Arm.SHADOW:
                 self._breaker.failed()
             raise
         latency_ms = (self._clock.monotonic() - started) * 1000
-        self._counts.answered(route.version, route.arm, served=True, hits=1, latency_ms=latency_ms)
+        self._counts.answered(_counted_under(route), route.arm, served=True, hits=1, latency_ms=latency_ms)
         if route.arm is Arm.SHADOW:
             self._breaker.succeeded()
 
@@ -155,13 +157,13 @@ class Searching:
         self._counts.judged(version, arm, useful=useful)
         return True
 
-    def _standing_route(self, key: str) -> tuple[Snapshot, Route]:
+    def _standing_route(self, key: str, tenant: str | None) -> tuple[Snapshot, Route]:
         """The route, once the collection itself was asked whether it still holds the data, where nobody else can tell.
 
         Retire, step 5. A router past its lease that knows the migration follows it to the new collection, from which nothing
         leads back; one that does not know the new model refuses.
         """
-        snapshot, route = self.route(key)
+        snapshot, route = self.route(key, tenant)
         if route.reason not in ("lease_expired", "ledger_restored"):
             return snapshot, route
         gone = self._membership.signposts.moved(route.collection)
@@ -251,10 +253,15 @@ class Searching:
 
     def _remember(self, route: Route) -> str:
         query_id = uuids.uuid4().hex
-        self._arms_of[query_id] = (route.version, route.arm)
+        self._arms_of[query_id] = (_counted_under(route), route.arm)
         if len(self._arms_of) > _REMEMBERED:
             self._arms_of.popitem(last=False)
         return query_id
+
+
+def _counted_under(route: Route) -> int:
+    """Of a tenant that does not move nothing is told of the migration: it is counted under no version, for live's p99 alone."""
+    return 0 if route.reason == TENANT_STAYS else route.version
 
 
 def _live(snapshot: Snapshot, reason: str) -> Route:

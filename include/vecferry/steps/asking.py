@@ -18,8 +18,8 @@ Ask = Callable[[GoldenQuery], list[tuple[str, float]]]
 Progress = Callable[[int, int], None]
 
 
-def golden_of(ports: Ports, pin: str) -> GoldenSet:
-    """The pin's golden set from the ledger."""
+def golden_of(ports: Ports, pin: str, *, of: Callable[[str | None], bool] = lambda tenant: True) -> GoldenSet:
+    """The pin's golden set from the ledger: the queries ``of`` these tenants."""
     rows = ports.ledger.golden(pin)
     if not rows:
         raise BadInput(
@@ -27,7 +27,15 @@ def golden_of(ports: Ports, pin: str) -> GoldenSet:
             where=pin,
             next_action=f"Run: vecferry golden import FILE --pin {pin}",
         )
-    return GoldenSet(tuple(query_of(row, f"golden set of {pin}") for row in rows))
+    queries = [query_of(row, f"golden set of {pin}") for row in rows]
+    asked = tuple(query for query in queries if of(query.tenant))
+    if not asked:
+        raise BadInput(
+            f"none of the {len(queries)} golden queries asks a tenant that moves",
+            where=pin,
+            next_action="Add queries of these tenants, or plan for others.",
+        )
+    return GoldenSet(asked)
 
 
 def ask_arm(ports: Ports, pin: Pin, collection: str, space: EmbeddingSpace, *, migration_id: str | None) -> Ask:

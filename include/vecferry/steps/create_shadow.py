@@ -28,7 +28,8 @@ def ready(ports: Ports, migration_id: str) -> Ready:
     migration = ports.ledger.migration(migration_id)
     shards = ports.store.shards(migration.spec.shadow)
     waiting = [f"{name} is {status}" for name, status in shards.items() if status == "INDEXING"]
-    missing = set(ports.store.tenants(migration.spec.live)) - set(ports.store.tenants(migration.spec.shadow))
+    wanted = filter(migration.covers, ports.store.tenants(migration.spec.live))
+    missing = set(wanted) - set(ports.store.tenants(migration.spec.shadow))
     if missing:
         return Ready(False, f"{len(missing)} tenants to be created, e.g. {min(missing)}")
     return Ready(False, waiting[0]) if waiting else YES
@@ -71,9 +72,10 @@ def _note_differences(ports: Ports, migration: Migration, live: dict[str, Any]) 
 
 
 def copy_tenants(ports: Ports, migration: Migration) -> list[str]:
-    """Tenants that live has and the shadow lacks; returns their names."""
+    """Tenants that move, that live has and the shadow lacks; returns their names."""
     have = ports.store.tenants(migration.spec.shadow)
-    new = {name: status for name, status in ports.store.tenants(migration.spec.live).items() if name not in have}
+    in_live = ports.store.tenants(migration.spec.live)
+    new = {name: status for name, status in in_live.items() if name not in have and migration.covers(name)}
     if new:
         ports.store.add_tenants(migration.spec.shadow, at_creation(new))
     return sorted(new)

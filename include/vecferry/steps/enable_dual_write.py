@@ -46,7 +46,7 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 
 def _write_sample(ports: Ports, migration: Migration) -> None:
     spec = migration.spec
-    sample = spread_keys(ports.store, spec.live, SAMPLE)
+    sample = spread_keys(ports.store, spec.live, SAMPLE, of=migration.covers)
     for tenant in {tenant for tenant, _ in sample}:
         keys = [key for t, key in sample if t == tenant]
         copy_keys(ports, migration, keys, tenant=tenant, owner=f"sample:{migration.id}", kind=RowKind.BACKFILL)

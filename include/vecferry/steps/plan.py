@@ -12,7 +12,13 @@ from vecferry.domain.estimate import Assumptions, Estimate, estimate
 from vecferry.domain.fingerprint import SAME_FROM, TEXTS, cosines
 from vecferry.domain.inbound import Inbound, aliases_follow
 from vecferry.domain.lifecycle import Migration, Phase
-from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION, STAMP_MODEL, StoredObject
+from vecferry.domain.objects import (
+    HASH_VERSION,
+    SERVER_TEXT_HASH_VERSION,
+    SOME_TENANTS_HASH_VERSION,
+    STAMP_MODEL,
+    StoredObject,
+)
 from vecferry.domain.pins import Pin
 from vecferry.domain.request import MigrationRequest
 from vecferry.domain.sample_size import margin_warning, queries_missing
@@ -26,7 +32,7 @@ from vecferry.domain.sweeping import plan_warning, planned_staleness_s
 from vecferry.domain.tenants import estimated, sleeping_warning
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
-from vecferry.steps import inbound_references, prove_vectorizer, server_side, shared_space
+from vecferry.steps import inbound_references, only_tenants, prove_vectorizer, server_side, shared_space
 from vecferry.steps.asking import golden_of
 from vecferry.steps.density_probe import skew_warnings
 from vecferry.steps.fingerprint import take
@@ -34,6 +40,7 @@ from vecferry.steps.model_end import percents_past_the_end
 from vecferry.steps.planning_texts import sampled_texts
 from vecferry.steps.readiness import YES, Ready
 from vecferry.steps.sampling import count_all, spread_keys, tenants_of
+from vecferry.steps.tenants import limited
 
 _SAMPLE = 500
 _FEW = 50
@@ -74,6 +81,8 @@ def ready(ports: Ports, request: MigrationRequest) -> Ready:
 
 def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> dict[str, Any]:
     """Preflight and estimate; writes nothing. Raises ``BadInput`` listing everything that stands in the way."""
+    on_trial = only_tenants.warnings(ports, pin.collection, request.tenants)
+    ports = limited(ports, pin.collection, request.tenants)
     schema = ports.store.schema(pin.collection)
     tenants = ports.store.tenants(pin.collection)
     objects = estimated(count_all(ports.store, pin.collection), tenants)
@@ -100,6 +109,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     about_texts = text_figures(texts, objects, card.max_tokens, request.overlong)
     skewed = [] if tenants else skew_warnings(ports.store, pin.collection, objects)
     said = [
+        *on_trial,
         *about_vectors,
         *skewed,
         *shared_space.warnings(pin, card),
@@ -123,6 +133,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
             "price_date": card.price_date.isoformat() if card.price_date else None,
             "budget_usd": request.budget_usd,
             "tenants": len(tenants),
+            "only_tenants": sorted(request.tenants),
             "schema_changes": planned_changes(schema, _spec(ports, pin, card, request)),
             "shadow_vectorizer": request.shadow_vectorizer,
             "shared_space": pin.space.same_as(card.space),
@@ -168,9 +179,11 @@ def _judging(ports: Ports, request: MigrationRequest, figures: Estimate, ending:
     }
 
 
-def _graded(ports: Ports, pin: Pin) -> int:
+def _graded(ports: Ports, pin: Pin, request: MigrationRequest) -> int:
     """The golden queries that can judge; a pin may have none yet."""
-    return len(golden_of(ports, pin.name).graded) if ports.ledger.golden(pin.name) else 0
+    if not ports.ledger.golden(pin.name):
+        return 0
+    return len(golden_of(ports, pin.name, of=lambda tenant: not request.tenants or tenant in request.tenants).graded)
 
 
 def _arrived(ports: Ports, pin: Pin, card: ModelCard) -> Migration | None:
@@ -251,7 +264,7 @@ def _estimate(
         live_dimensions=pin.space.dimensions,
         starts_at=ports.clock.now(),
         payload_bytes=sum(payloads) / max(1, len(payloads)),
-        golden_queries=_graded(ports, pin),
+        golden_queries=_graded(ports, pin, request),
         deadline=request.deadline,
         assumptions=Assumptions(soak_minutes=request.soak_minutes * len(request.percents), confidence=ports.gates.confidence),
     )
@@ -289,9 +302,15 @@ def _spec(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) ->
         carried=tuple(sorted(name for name in vectors if name != pin.vector_name)),
         overlong=request.overlong,
         max_tokens=card.max_tokens,
-        hash_version=HASH_VERSION if pin.recipe.server is None else SERVER_TEXT_HASH_VERSION,
+        hash_version=_hash_version(pin, request),
     )
     return server_side.keeping(schema, spec, card) if request.shadow_vectorizer == "keep" else spec
+
+
+def _hash_version(pin: Pin, request: MigrationRequest) -> int:
+    if request.tenants:
+        return SOME_TENANTS_HASH_VERSION
+    return HASH_VERSION if pin.recipe.server is None else SERVER_TEXT_HASH_VERSION
 
 
 def _shadow_name(pin: str, card: ModelCard, attempt: int) -> str:

@@ -28,7 +28,7 @@ def replay(ports: Ports, migration: Migration, stage: str) -> int:
         or not ports.ledger.golden(migration.pin)
     ):
         return 0
-    golden = golden_of(ports, migration.pin)
+    golden = golden_of(ports, migration.pin, of=migration.covers)
     step = max(1, len(golden.graded) // ports.gates.canary_golden_queries)
     asked = GoldenSet(golden.graded[::step][: ports.gates.canary_golden_queries])
     pin = ports.ledger.pin(migration.pin)

@@ -12,6 +12,7 @@ from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
 from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
 from vecferry.ports import Ports
+from vecferry.steps import only_tenants
 from vecferry.steps.before_the_freeze import obstacle
 from vecferry.steps.hold_vectorizer import let_go
 from vecferry.steps.model_drift import fingerprint_of
@@ -65,6 +66,7 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 
 def _refuse_unless_proven(ports: Ports, migration: Migration) -> None:
     """Step 1: all reads on the shadow; backfill and parity complete and stopped; no lease that expired less than Q ago."""
+    only_tenants.refuse_for_some(migration, "authority moves for a pin, not for a tenant")
     if migration.percent != 100:
         raise BadInput(
             f"{migration.percent}% of the queries are on the shadow, not 100%",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from vecferry.domain.lifecycle import Migration
 from vecferry.errors import NotFound
-from vecferry.ports import Ports
+from vecferry.ports import Ports, VectorStore
 from vecferry.protocol.waking import waking
 
 P = ParamSpec("P")
@@ -22,6 +22,23 @@ def awake(ports: Ports, migration: Migration) -> Iterator[Ports]:
     """Ports whose store wakes live's tenants as they are read, and puts them back at the end."""
     with waking(ports.store, ports.ledger, ports.clock, migration) as store:
         yield ports if store is ports.store else replace(ports, store=store)
+
+
+def limited(ports: Ports, collection: str, tenants: Collection[str]) -> Ports:
+    """Ports whose store lists only these of a collection's tenants; all where none are named."""
+    return replace(ports, store=cast(VectorStore, _SomeTenants(ports.store, collection, tenants))) if tenants else ports
+
+
+class _SomeTenants:
+    def __init__(self, store: VectorStore, collection: str, tenants: Collection[str]) -> None:
+        self._store, self._collection, self._tenants = store, collection, tenants
+
+    def tenants(self, collection: str) -> dict[str, str]:
+        found = self._store.tenants(collection)
+        return {name: found[name] for name in found if collection != self._collection or name in self._tenants}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 def with_tenants_awake(step: Callable[Concatenate[Ports, str, P], T]) -> Callable[Concatenate[Ports, str, P], T]:

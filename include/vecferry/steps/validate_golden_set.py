@@ -25,7 +25,7 @@ def act(ports: Ports, migration_id: str, progress: Progress | None = None) -> di
         ports.ledger.save_measurements(migration_id, STAGE, [])
         return {"measured": 0}
     pin, spec = ports.ledger.pin(migration.pin), migration.spec
-    golden = golden_of(ports, pin.name)
+    golden = golden_of(ports, pin.name, of=migration.covers)
     old = ask_all(golden.queries, ask_arm(ports, pin, spec.live, migration.from_space, migration_id=None), progress)
     new = ask_all(golden.queries, ask_arm(ports, pin, spec.shadow, spec.space, migration_id=migration_id), progress)
     comparison = compare(golden, old, new)
@@ -38,7 +38,7 @@ def ready(ports: Ports, migration_id: str) -> Ready:
     migration = ports.ledger.migration(migration_id)
     if migration.live_model_gone:
         return YES
-    wanted = len(golden_of(ports, migration.pin).graded)
+    wanted = len(golden_of(ports, migration.pin, of=migration.covers).graded)
     rows = ports.ledger.measurements(migration_id, STAGE)
     return YES if len(rows) == 2 * wanted else Ready(False, f"{2 * wanted} measurements; there are {len(rows)}")
 
