@@ -113,6 +113,7 @@ def _count_before_retire(world: SeedWorld) -> None:
 def _count_after_retire(world: SeedWorld) -> None:
     """What searches find of the new authority, before the faults of its life alone: what they find no more afterwards, its
     server has lost."""
+    world.ask_apps(Wish.PAUSE_WRITES)
     at, shadow = time.time(), str(world.shadow())
     weaviate = WeaviateRest(world.servers.weaviate.http_url)
     try:
@@ -122,6 +123,7 @@ def _count_after_retire(world: SeedWorld) -> None:
         weaviate.close()
     found = sorted({str(stored["id"]) for stored in objects} - set(missing))
     write_json(world.folder / "after_retire.json", {"at": at, "found": found})
+    world.ask_apps(Wish.RUN)
 
 
 def _stored(world: SeedWorld, collection: str) -> list[Mapping[str, Any]]:
