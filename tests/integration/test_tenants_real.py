@@ -124,6 +124,21 @@ def test_a_tenant_that_a_crash_left_awake_is_put_back_by_whoever_comes_next(worl
     assert left_awake(world.ledger, migration_id) == {}
 
 
+def test_a_worker_of_a_backfill_leaves_awake_what_another_is_reading(world: World) -> None:
+    """Many workers, each at a tenant of its own: else each that begins or ends sends all the others' to sleep."""
+    migration_id = copied(world)
+    migration = world.ledger.migration(migration_id)
+    live = migration.spec.live
+    world.clock.advance(1)
+    reading = waking(world.store, world.ledger, world.clock, migration)
+    assert reading.__enter__().count(live, tenant="asleep") == 3
+    for waited_s, status in ((0, "ACTIVE"), (599, "ACTIVE"), (2, "INACTIVE")):
+        world.clock.advance(waited_s)
+        with waking(world.store, world.ledger, world.clock, migration) as other:
+            assert other.count(live, tenant="awake") == 3
+        assert world.store.tenants(live)["asleep"] == status, waited_s
+
+
 def test_another_worker_may_put_a_tenant_back_in_the_middle(world: World) -> None:
     migration_id = str(stage_runner.act("plan", world.ports, request())["migration_id"])
     migration = world.ledger.migration(migration_id)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
 
 from vecferry.domain.journal import RowKind
-from vecferry.domain.lifecycle import Migration
+from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.tenants import ACTIVE, asleep, on_its_way
 from vecferry.errors import BadInput, Retryable, VecferryError
@@ -25,6 +26,8 @@ _READS = frozenset({"count", "keys", "read", "indexed", "stamp_counts"})
 _MOST_EVENTS = 1_000_000
 _PAGE = 1_000
 _ONLOAD_S, _POLL_S = 900.0, 0.2
+_READ_FOR_S = 600.0
+"""A worker may be at a tenant for longer: put back under its hands it is woken anew."""
 _MOST_REFUSALS = 20
 """Of one read, before it counts as wrong in itself: so many other workers may be done with its tenant at that moment."""
 
@@ -44,15 +47,15 @@ def waking(store: VectorStore, ledger: Ledger, clock: Clock, migration: Migratio
             tenants.put_back()
 
 
-def left_awake(ledger: Ledger, migration_id: str) -> dict[str, str]:
-    """Tenant → the status in which it was found, of those that were woken and not put back since."""
-    found: dict[str, tuple[Any, str]] = {}
+def left_awake(ledger: Ledger, migration_id: str, *, until: datetime | None = None) -> dict[str, str]:
+    """Tenant → the status in which it was found, of those that were woken (``until`` then) and not put back since."""
+    found: dict[str, tuple[datetime, str]] = {}
     for what in (WOKEN, PUT_BACK):
         for event in ledger.events(migration_id=migration_id, what=what, limit=_MOST_EVENTS):
             tenant, at = event.detail["tenant"], event.at
             if tenant not in found or at >= found[tenant][0]:
                 found[tenant] = (at, event.detail["status"] if what == WOKEN else "")
-    return {tenant: status for tenant, (_, status) in found.items() if status}
+    return {tenant: status for tenant, (at, status) in found.items() if status and (until is None or at <= until)}
 
 
 class _WakingStore:
@@ -100,8 +103,11 @@ class _Tenants:
 
     @cached_property
     def _woken(self) -> dict[str, str]:
-        """Whoever woke them: what a crash left awake is put back by the next."""
-        return left_awake(self._ledger, self._migration.id)
+        """Whoever woke them: what a crash left awake is put back by the next. Of a backfill, whose workers are many, only what
+        was woken a while ago: another is still reading the others."""
+        many = self._migration.phase is Phase.DUAL_WRITING
+        long_ago = self._clock.now() - timedelta(seconds=_READ_FOR_S) if many else None
+        return left_awake(self._ledger, self._migration.id, until=long_ago)
 
     def turn_to(self, tenant: str) -> None:
         """One at a time: a thousand tenants awake are a thousand indexes in memory."""
