@@ -32,6 +32,10 @@ class Retryable(VecferryError):
         self.retry_after_s = retry_after_s
 
 
+class NotYet(Retryable):
+    """Nothing was begun and nobody is held; what stands in the way ends by itself, within ``retry_after_s``."""
+
+
 class ModelChanged(Retryable):
     """The model answers otherwise than it did in the beginning under the same name, so that its answer was thrown away."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
@@ -15,6 +15,7 @@ from vecferry.errors import (
     NeedsRollback,
     NotFound,
     NotWritten,
+    NotYet,
     Paused,
     Retryable,
     UnknownOutcome,
@@ -58,6 +59,16 @@ def test_a_pause_is_waited_for_without_using_up_retries(caplog: pytest.LogCaptur
         told = _told(Paused("the budget is spent", where="docs-1", next_action="Run: vecferry unpause Docs"))
     assert isinstance(told, AirflowRescheduleException)
     assert "vecferry unpause Docs" in caplog.text
+
+
+def test_what_ends_by_itself_is_waited_for_without_using_up_retries(caplog: pytest.LogCaptureFixture) -> None:
+    """A retire that meets a row of unknown outcome nine times is not a retire that failed."""
+    before = datetime.now(UTC)
+    with caplog.at_level("WARNING"):
+        told = _told(NotYet("retire waits for 1 journal row", where="docs-1", retry_after_s=20.0))
+    assert isinstance(told, AirflowRescheduleException)
+    assert timedelta(seconds=19) < told.reschedule_date - before < timedelta(seconds=40)
+    assert "docs-1: retire waits for 1 journal row" in caplog.text
 
 
 def test_other_errors_pass_as_they_are() -> None:

@@ -9,7 +9,7 @@ from tests.support.memory_world import key_of
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.routing import Mode
-from vecferry.errors import Retryable, UnknownOutcome
+from vecferry.errors import NotYet, Retryable, UnknownOutcome
 from vecferry.steps import retire
 
 TRIED_EVERY_S = 3.0
@@ -85,11 +85,13 @@ def test_it_says_what_it_waits_for_and_when_to_come_again(dual: FaultWorld) -> N
     timings = dual.ports.timings
     error = refused(dual)
     assert "no write is held, for 1 journal rows (0 of copiers), the oldest 5 s old" in error.what
+    assert isinstance(error, NotYet), "which uses up no retries"
     assert error.retry_after_s == pytest.approx(timings.takeover_s + timings.delta_s - 5.0)
     dual.clock.advance(timings.takeover_s)
     error = refused(dual)
     assert "if no router runs: vecferry janitor Docs" in error.what
-    assert error.retry_after_s is None, "nobody can say; the orchestrator's own waits count"
+    assert not isinstance(error, NotYet), "nobody can say when; the orchestrator's own tries and waits count"
+    assert error.retry_after_s is None
     assert freezes(dual) == 0
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 
-from vecferry.errors import NotWritten, Paused, Retryable, UnknownOutcome, VecferryError
+from vecferry.errors import NotWritten, NotYet, Paused, Retryable, UnknownOutcome, VecferryError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,6 +58,9 @@ def _for_airflow(error: VecferryError) -> AirflowException:
         # A pause may last a weekend: it must use up no retries and hold no worker, so the task is put off, not failed.
         _log.warning("%s (looked at again in %.0f s)", error, PAUSE_POLL_S)
         return put_off(PAUSE_POLL_S)
+    if isinstance(error, NotYet) and error.retry_after_s is not None:
+        _log.warning("%s (in %.0f s)", error, error.retry_after_s)
+        return put_off(error.retry_after_s)
     if isinstance(error, Retryable | NotWritten | UnknownOutcome):  # acts may be run again whatever happened
         return TryAgain(str(error), getattr(error, "retry_after_s", None))
     return AirflowFailException(str(error))

@@ -10,7 +10,7 @@ from vecferry.domain.chunks import ChunkState
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.pins import Pin
 from vecferry.domain.routing import Mode, Routing
-from vecferry.errors import BadInput, Conflict, NeedsPerson, Retryable, UnknownOutcome
+from vecferry.errors import BadInput, Conflict, NeedsPerson, NotYet, Retryable, UnknownOutcome
 from vecferry.ports import Ports
 from vecferry.steps import only_tenants
 from vecferry.steps.before_the_freeze import obstacle
@@ -86,7 +86,8 @@ def _refuse_unless_proven(ports: Ports, migration: Migration) -> None:
 def _refuse_a_vain_freeze(ports: Ports, migration: Migration) -> None:
     found = obstacle(ports, migration)
     if found is not None:
-        raise Retryable(
+        kind = Retryable if found.gone_in_s is None else NotYet
+        raise kind(
             f"retire waits, and no write is held, for {found.waiting_for}",
             where=migration.id,
             next_action="It is tried again.",
