@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tests.dags.world import World
 from vecferry.airflow import embedding_migration_dag
 from vecferry.airflow.approval import Approval
+from vecferry.steps import only_tenants
 
 
 def _approval(world: World) -> Approval:
@@ -87,6 +88,15 @@ def test_an_approval_stands_in_the_ledger_with_its_name() -> None:
     _approval(world).execute_complete(context, _answer("Approve"))
     event = world.ports.ledger.events(pin="Docs")[-1]
     assert (event.who, event.what, event.why) == ("ada", "approved", "the plan in Airflow")
+
+
+def test_of_a_trial_nobody_is_asked_whether_to_retire_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(only_tenants, "why_not_retired", lambda ports, migration_id: f"{migration_id} is on trial")
+    task = embedding_migration_dag(connect=World(1).connect).get_task("retire.approve")
+    for approvals in (True, False):
+        context: Any = {"params": {"collection": "Docs", "approvals": approvals}, "ti": NamedByPlan()}
+        with pytest.raises(AirflowSkipException, match="docs-1-abc is on trial"):
+            task.execute(context)
 
 
 def test_an_answer_that_airflow_lost_is_asked_for_again() -> None:

@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 
 from vecferry.airflow import embedding_migration_dag
+from vecferry.airflow.request_of_run import request_of_run
 
 GOOD = {"collection": "Docs", "to_model": "openai/text-embedding-3-large"}
 
@@ -21,6 +22,18 @@ def _checked(conf: dict[str, Any], dag: DAG | None = None) -> dict[str, Any]:
     for name, value in conf.items():
         params[name] = value
     return params.validate()
+
+
+def test_tenants_on_trial_are_read_as_they_are_typed() -> None:
+    class Run:
+        triggering_user_name = "ada"
+
+    def asked(**conf: Any) -> tuple[str, ...]:
+        context: Any = {"params": dict(_checked({**GOOD, **conf})), "dag_run": Run()}
+        return request_of_run(context).tenants
+
+    assert asked() == asked(tenants=None) == asked(tenants=[]) == asked(tenants=[" "]) == ()
+    assert asked(tenants=["acme ", "globex", ""]) == ("acme", "globex")
 
 
 def test_the_form_is_filled_by_collection_and_model_alone() -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from tests.integration.test_tenants_real import copied, filled, held, write
-from tests.support.memory_world import World, make_world, request
-from vecferry.adapters.weaviate.store import WeaviateStore
-from vecferry.domain.lifecycle import Phase, understands
-from vecferry.domain.routing import TENANT_STAYS, Arm, Mode
-from vecferry.errors import BadInput, NeedsPerson
+from tests.integration.test_tenants_real import copied, filled, held, on_store, write
+from tests.support.memory_world import World, request
+from vecferry.domain.lifecycle import Phase
+from vecferry.domain.objects import SOME_TENANTS_HASH_VERSION
+from vecferry.domain.routing import TENANT_STAYS, Arm, Mode, Route, stand_in
+from vecferry.errors import BadInput, Conflict, NeedsPerson
 from vecferry.router import Router
-from vecferry.steps import discard, live_model_gone, roll_back, stage_runner, verify_parity
+from vecferry.steps import discard, live_model_gone, only_tenants, roll_back, stage_runner, status, verify_parity
 
 pytestmark = pytest.mark.timeout(240)
 ON_TRIAL, STAYS = "awake", "asleep"
@@ -23,15 +21,9 @@ ON_TRIAL, STAYS = "awake", "asleep"
 
 @pytest.fixture(params=["memory", "weaviate"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    made = make_world(0)
-    if request.param == "weaviate":
-        server = request.getfixturevalue("weaviate_server")
-        store: Any = WeaviateStore(server.http_url, server.grpc_address)
-        made = replace(made, store=store, ports=replace(made.ports, store=store))
-    for filled_world in filled(made):
-        live = filled_world.ledger.pin("Docs").collection
-        filled_world.store.set_tenants(live, {STAYS: "ACTIVE"})
-        yield filled_world
+    for made in filled(on_store(request)):
+        made.store.set_tenants(made.ledger.pin("Docs").collection, {STAYS: "ACTIVE"})
+        yield made
 
 
 def on_trial(world: World) -> str:
@@ -61,7 +53,7 @@ def test_only_the_tenants_on_trial_are_copied_and_compared(world: World) -> None
     assert set(world.store.tenants(spec.shadow)) == {ON_TRIAL}, "a pass with repair copies tenants too"
     assert migration.plan["tenants"] == 1
     assert any("on trial for 1 of 3 tenants" in said for said in migration.plan["warnings"])
-    assert not understands(1, replace(migration, spec=replace(spec, hash_version=4))), "nor does a release that knows 3 no 4"
+    assert spec.hash_version == SOME_TENANTS_HASH_VERSION, "which a release that would follow all tenants does not know"
 
 
 def test_the_others_are_written_and_searched_as_if_there_were_no_migration(world: World) -> None:
@@ -87,13 +79,28 @@ def test_the_others_are_written_and_searched_as_if_there_were_no_migration(world
     assert key in world.store.read(spec.live, [key], tenant=STAYS)
 
 
-def test_it_ends_by_discard_and_not_by_retire(world: World) -> None:
+def test_where_live_model_is_gone_the_shadow_answers_for_those_it_has(world: World) -> None:
     migration_id = on_trial(world)
     world.walk_to(migration_id, Phase.VALIDATED)
-    world.ledger.move(world.ledger.migration(migration_id), Phase.SERVING, who="test", why="test", routing=(Mode.DUAL, 100))
-    with pytest.raises(NeedsPerson, match="on trial for 1 tenants alone: authority moves for a pin") as refused:
+    snapshot = world.ledger.snapshot("Docs")
+    asked = Route(snapshot.pin.collection, snapshot.pin.space, Arm.LIVE, "percent", 2)
+    assert stand_in(snapshot, asked, tenant=ON_TRIAL) is not None
+    assert stand_in(snapshot, asked, tenant=STAYS) is None
+
+
+def test_it_ends_by_rollback_and_discard_and_not_by_retire(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    migration_id = on_trial(world)
+    assert only_tenants.way_out(world.ledger.migration(migration_id)) == "vecferry discard Docs --why …"
+    world.walk_to(migration_id, Phase.VALIDATED)
+    serving = world.ledger.migration(migration_id)
+    world.ledger.move(serving, Phase.SERVING, who="test", why="test", routing=(Mode.DUAL, 100))
+    with pytest.raises(NeedsPerson, match="on trial for 'awake' alone; authority moves for a pin") as refused:
         stage_runner.act("retire", world.ports, migration_id)
-    assert "vecferry discard Docs" in refused.value.next_action
+    way_out = "vecferry rollback Docs --why …, then vecferry discard Docs --why …"
+    assert refused.value.next_action == f"{way_out}; then plan for all."
+    assert way_out in only_tenants.why_not_retired(world.ports, migration_id)
+    monkeypatch.setattr(status, "next_stage", lambda ports, migration: "retire")  # as it is when cut_over_100 has its verdict
+    assert status.next_action(world.ports, world.ledger.migration(migration_id), "Docs") == way_out
     with pytest.raises(NeedsPerson, match="the shadow cannot answer for tenants that it does not have"):
         live_model_gone.act(world.ports, migration_id, who="tess", why="test", force=True)
     roll_back.act(world.ports, migration_id, who="tess", why="the trial is over")
@@ -104,10 +111,35 @@ def test_it_ends_by_discard_and_not_by_retire(world: World) -> None:
     assert after["tenants"] == 3
 
 
-def test_a_tenant_that_there_is_not_is_refused_before_anything_is_written(world: World) -> None:
-    with pytest.raises(BadInput, match="there is no tenant nobody") as refused:
-        stage_runner.act("plan", world.ports, request(tenants=(ON_TRIAL, "nobody")))
-    assert "Its tenants: asleep, awake, empty" in refused.value.next_action
-    with pytest.raises(BadInput, match="tenants must be named, each once"):
-        request(tenants=(ON_TRIAL, ON_TRIAL))
+def test_another_plan_meanwhile_is_not_the_trial(world: World) -> None:
+    first = stage_runner.act("plan", world.ports, request(tenants=(ON_TRIAL,)))
+    assert stage_runner.act("plan", world.ports, request(tenants=(ON_TRIAL,)))["migration_id"] == first["migration_id"]
+    for others in ((), (STAYS,)):
+        with pytest.raises(Conflict, match="of 'awake' is under way, and this one is of") as refused:
+            stage_runner.act("plan", world.ports, request(tenants=others))
+        assert "vecferry discard Docs" in refused.value.next_action
+
+
+def test_when_all_on_trial_are_gone_it_says_so(world: World) -> None:
+    migration_id = on_trial(world)
+    world.store.remove_tenants(world.ledger.migration(migration_id).spec.live, [ON_TRIAL])
+    with pytest.raises(NeedsPerson, match="none of the tenants on trial exists any more"):
+        verify_parity.compare(world.ports, world.ledger.migration(migration_id), repair=True)
+
+
+@pytest.mark.parametrize(
+    ("tenants", "says", "right"),
+    [
+        ((ON_TRIAL, "nobody"), "there is no tenant 'nobody'", "Its tenants: 'asleep', 'awake', 'empty'"),
+        (("empty",), "'empty': all asleep", "Activate one of them"),
+        ((ON_TRIAL, STAYS, "empty"), "all of its tenants", "Name none"),
+    ],
+    ids=["unknown", "asleep", "all of them"],
+)
+def test_what_is_no_trial_is_refused_before_anything_is_written(
+    world: World, tenants: tuple[str, ...], says: str, right: str
+) -> None:
+    with pytest.raises(BadInput, match=says) as refused:
+        stage_runner.act("plan", world.ports, request(tenants=tenants))
+    assert right in refused.value.next_action
     assert world.ledger.migrations("Docs") == []

@@ -31,12 +31,17 @@ TENANTS = {"awake": "ACTIVE", "asleep": "ACTIVE", "empty": "INACTIVE"}
 
 @pytest.fixture(params=["memory", "weaviate"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    yield from filled(on_store(request), autoTenantActivation=False)
+
+
+def on_store(request: pytest.FixtureRequest) -> World:
+    """Without objects, on the store that the fixture's parameter names."""
     made = make_world(0)
-    if request.param == "weaviate":
-        server = request.getfixturevalue("weaviate_server")
-        store: Any = WeaviateStore(server.http_url, server.grpc_address)
-        made = replace(made, store=store, ports=replace(made.ports, store=store))
-    yield from filled(made, autoTenantActivation=False)
+    if request.param == "memory":
+        return made
+    server = request.getfixturevalue("weaviate_server")
+    store: Any = WeaviateStore(server.http_url, server.grpc_address)
+    return replace(made, store=store, ports=replace(made.ports, store=store))
 
 
 def filled(world: World, **flags: Any) -> Iterator[World]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk import Label
 
 from vecferry.airflow.approval import Approval
@@ -10,6 +12,9 @@ from vecferry.airflow.request_of_run import Subject, migration_from, request_of_
 from vecferry.airflow.stage_group import StageTasks, group_of
 from vecferry.airflow.stage_tasks import act_task, check_task, ready_task
 from vecferry.domain.stages import BY_NAME
+
+if TYPE_CHECKING:
+    from vecferry.ports import Ports
 
 _PLAN_BODY = """
 {% set plan = ti.xcom_pull(task_ids="plan.act") or {} -%}
@@ -56,6 +61,12 @@ def plan_group(connect: Connect) -> StageTasks:
     return StageTasks(act, act, approve)
 
 
+def _why_not_retired(ports: Ports, migration_id: str) -> str:
+    from vecferry.steps import only_tenants
+
+    return only_tenants.why_not_retired(ports, migration_id)
+
+
 def retire_group(subject: Subject, connect: Connect) -> StageTasks:
     """Asked first: its act is what cannot be undone."""
     stage = BY_NAME["retire"]
@@ -64,6 +75,7 @@ def retire_group(subject: Subject, connect: Connect) -> StageTasks:
             stage="retire",
             subject_of_run=subject,
             connect=connect,
+            why_skipped=_why_not_retired,
             subject="Retire the old collection of {{ params.collection }}?",
             body=_RETIRE_BODY,
         )

@@ -44,8 +44,7 @@ def _what(given: Mapping[str, Any]) -> dict[str, Param]:
             description="As `vecferry models` lists it, for example `openai/text-embedding-3-large`.",
         ),
         "tenants": _param(
-            given, "tenants", [], title="Tenants on trial", section=_WHAT, type="array", items={"type": "string"},
-            uniqueItems=True,
+            given, "tenants", None, title="Tenants on trial", section=_WHAT, type=["null", "array"], items={"type": "string"},
             description="One a line: only these are copied and cut over, and the run ends before retire. Empty: all.",
         ),
         "sweep": _param(

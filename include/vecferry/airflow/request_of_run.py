@@ -47,7 +47,7 @@ def request_of_run(context: Context) -> MigrationRequest:
         aliases=params.get("aliases", "auto"),
         shadow_vectorizer=params.get("shadow_vectorizer", "plain"),
         sweep=params["sweep"],
-        tenants=tuple(params.get("tenants") or ()),
+        tenants=tuple(name.strip() for name in params.get("tenants") or () if name.strip()),
         notice_id=notice,
         who=who(context),
         why=f"notice {notice}" if notice else "started in Airflow",

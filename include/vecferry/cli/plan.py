@@ -61,8 +61,8 @@ def run(
         ),
     ] = "auto",
     tenants: Annotated[
-        str, typer.Option(metavar="LIST", help="On trial for these tenants alone; retire then wants all of them.")
-    ] = "",
+        str | None, typer.Option(metavar="LIST", help="On trial for these tenants alone; it ends by rollback and discard.")
+    ] = None,
     keep_days: Annotated[
         float | None, typer.Option(metavar="D", help="Days that the old collection is kept after retire; 14 if not given.")
     ] = None,
@@ -100,7 +100,7 @@ def run(
         aliases=_aliases(aliases),
         shadow_vectorizer=_vectorizer(shadow_vectorizer),
         sweep=sweep,
-        tenants=tuple(name.strip() for name in tenants.split(",") if name.strip()),
+        tenants=_names(tenants),
         who=person(who),
         why=why or "planned on the command line",
     )
@@ -124,6 +124,15 @@ def _numbers(percents: str) -> tuple[int, ...]:
         return tuple(int(part.strip().rstrip("%")) for part in percents.split(",") if part.strip())
     except ValueError as error:
         raise BadInput(f"{percents!r} are no percents", where="--percents", next_action="Write 5,25,100.") from error
+
+
+def _names(tenants: str | None) -> tuple[str, ...]:
+    if tenants is None:
+        return ()
+    names = tuple(name.strip() for name in tenants.split(",") if name.strip())
+    if not names:
+        raise BadInput("no tenant is named", where="--tenants", next_action="Write acme,globex; or leave it out, for all.")
+    return names
 
 
 def _policy(too_long: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from vecferry.domain.objects import HASH_VERSION, SERVER_TEXT_HASH_VERSION, SOME_TENANTS_HASH_VERSION
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.spaces import EmbeddingSpace
+from vecferry.domain.tenants import covers
 
 PROTOCOL_VERSION = 1
 """What this release speaks. It grows with each release that changes what routers, janitors and copiers must agree on; a new
@@ -97,7 +98,7 @@ class Migration:
 
     def covers(self, tenant: str | None) -> bool:
         """Whether the tenant's objects move; those of a collection without tenants do."""
-        return not self.only_tenants or tenant in self.only_tenants
+        return covers(self.only_tenants, tenant)
 
     @property
     def live_model_gone(self) -> bool:

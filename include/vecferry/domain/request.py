@@ -23,7 +23,7 @@ class MigrationRequest:
     live collection's lead to the new one after ``retire``; ``auto``: where the server vectorizes there. ``shadow_vectorizer``:
     whether the new one keeps live's server-side vectorizer, with the new model.
     ``sweep``: some applications write the live collection natively, not through the Router; scanning finds their changes.
-    ``tenants``: only those move, on trial: authority is a pin's, so ``retire`` wants all of them. Empty: all.
+    ``tenants``: only those move, on trial: authority is a pin's, so a trial is not retired but discarded. Empty: all.
     """
 
     collection: str
@@ -63,8 +63,8 @@ class MigrationRequest:
             problems.append("max_live_p99_ms must be above 0")
         if self.chunk_concurrency < 1:
             problems.append("chunk_concurrency must be at least 1")
-        if len(set(self.tenants)) < len(self.tenants) or "" in self.tenants:
-            problems.append("tenants must be named, each once")
+        if twice := sorted({name for name in self.tenants if self.tenants.count(name) > 1}):
+            problems.append(f"tenants named twice: {', '.join(map(repr, twice))}")
         if problems:
             raise BadInput("; ".join(problems), where=self.collection, next_action="Correct the request.")
 

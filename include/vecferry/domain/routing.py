@@ -133,14 +133,14 @@ def decide(
 _PROVEN = frozenset({Phase.VALIDATED, Phase.SERVING})
 
 
-def stand_in(snapshot: Snapshot, asked: Route, *, aside: str = "") -> Route | None:
+def stand_in(snapshot: Snapshot, asked: Route, *, tenant: str | None = None, aside: str = "") -> Route | None:
     """The shadow, for a query of live whose model is dead: where parity and golden set have passed, and nobody went back.
 
     A router that takes no part (``aside``) may not know of a rollback; of one that is past its lease only, and knows the live
     model to be gone for good, it is known that there was none.
     """
     migration = snapshot.migration
-    if migration is None or not snapshot.copying or migration.phase not in _PROVEN or asked.reason == TENANT_STAYS:
+    if migration is None or not snapshot.copying or migration.phase not in _PROVEN or not migration.covers(tenant):
         return None
     if aside and not (aside == "lease_expired" and migration.live_model_gone):
         return None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 ACTIVE, INACTIVE, OFFLOADED = "ACTIVE", "INACTIVE", "OFFLOADED"
+NOT_ACTIVE = "tenant not active"
+"""The server's words for a read of a sleeping tenant."""
 _MOVING = frozenset({"ONLOADING", "OFFLOADING", "UNFREEZING", "FREEZING"})
+
+
+def covers(only: Collection[str], tenant: str | None) -> bool:
+    """Whether a migration that is on trial for ``only`` these tenants moves this one's objects; of none: it moves all."""
+    return not only or tenant in only
 
 
 def asleep(status: str) -> bool:

@@ -17,8 +17,8 @@ from typing import Any, cast
 from vecferry.domain.journal import RowKind
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.domain.shadow import ShadowSpec
-from vecferry.domain.tenants import ACTIVE, asleep, on_its_way
-from vecferry.errors import BadInput, Retryable, VecferryError
+from vecferry.domain.tenants import ACTIVE, NOT_ACTIVE, asleep, on_its_way
+from vecferry.errors import BadInput, NeedsPerson, Retryable, VecferryError
 from vecferry.ports import Clock, Event, Ledger, VectorStore
 
 WOKEN, PUT_BACK = "tenant_woken", "tenant_put_back"
@@ -71,8 +71,18 @@ class _WakingStore:
         those that move."""
         found = self._store.tenants(collection)
         if collection == self._live:
-            found = {name: status for name, status in found.items() if self._covers(name)}
+            found = self._those_that_move(found)
         return {name: ACTIVE if collection in self._both and asleep(status) else status for name, status in found.items()}
+
+    def _those_that_move(self, found: dict[str, str]) -> dict[str, str]:
+        moving = {name: status for name, status in found.items() if self._covers(name)}
+        if found and not moving:  # an empty list would be that of a collection without tenants
+            raise NeedsPerson(
+                "none of the tenants on trial exists any more",
+                where=self._live,
+                next_action="End the trial: vecferry rollback, then vecferry discard.",
+            )
+        return moving
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._store, name)
@@ -86,8 +96,8 @@ class _WakingStore:
             for _ in range(_MOST_REFUSALS):
                 try:
                     return call(collection, *given, tenant=tenant, **options)
-                except BadInput:  # another worker was done with it, or its application; and a third may have woken it since
-                    if not self._tenants.wake(tenant):
+                except BadInput as error:  # another worker was done with it, or its application; a third may have woken it
+                    if NOT_ACTIVE not in error.what or not self._tenants.wake(tenant):
                         raise
                     self._tenants.give_time()
             return call(collection, *given, tenant=tenant, **options)

@@ -104,7 +104,7 @@ class Searching:
 
     def served_by(self, key: str, tenant: str | None) -> Route:
         """As ``route``, and what stands in for live where its model is gone."""
-        return self._in_its_stead(*self.route(key, tenant))
+        return self._in_its_stead(*self.route(key, tenant), tenant)
 
     def search(self, text: str, *, key: str, limit: int, filters: Any, tenant: str | None, timeout_s: float) -> SearchHits:
         if not text.strip():
@@ -126,7 +126,7 @@ class Searching:
     def arm(self, key: str, *, tenant: str | None, timeout_s: float) -> Iterator[ArmHandle]:
         """The application's own queries on one arm. A failure on the shadow counts, and rests it for everybody's sake."""
         snapshot, route = self._standing_route(key, tenant)
-        route = self._in_its_stead(snapshot, route)
+        route = self._in_its_stead(snapshot, route, tenant)
         embedder = self._embedder(snapshot, route)
         started = self._clock.monotonic()
         handle = ArmHandle(
@@ -186,21 +186,23 @@ class Searching:
             return self._ask(snapshot, asked, question, timeout_s), asked
         return self._shadow_or_live(snapshot, asked, question, timeout_s)
 
-    def _in_its_stead(self, snapshot: Snapshot, route: Route) -> Route:
+    def _in_its_stead(self, snapshot: Snapshot, route: Route, tenant: str | None) -> Route:
         """The shadow for live, where live's model is declared gone."""
         gone = route.arm is Arm.LIVE and snapshot.migration is not None and snapshot.migration.live_model_gone
-        return (stand_in(snapshot, route, aside=self._membership.aside) if gone else None) or route
+        return (stand_in(snapshot, route, tenant=tenant, aside=self._membership.aside) if gone else None) or route
 
     def _live_or_stand_in(
         self, snapshot: Snapshot, asked: Route, question: _Question, timeout_s: float
     ) -> tuple[list[Hit], Route]:
         """Live's model may be dead, declared or not: then the shadow answers, once it is proven as good."""
         deadline = self._clock.monotonic() + timeout_s
-        route = self._in_its_stead(snapshot, asked)
+        route = self._in_its_stead(snapshot, asked, question.tenant)
         try:
             return self._ask(snapshot, route, question, timeout_s), route
         except ModelGone as error:
-            instead = stand_in(snapshot, asked, aside=self._membership.aside)
+            instead = stand_in(snapshot, asked, tenant=question.tenant, aside=self._membership.aside)
+            if asked.reason == TENANT_STAYS:
+                raise
             if route is not asked or instead is None:
                 raise _model_gone(snapshot, error) from error
             return self._ask(snapshot, instead, question, deadline - self._clock.monotonic()), instead

@@ -31,9 +31,9 @@ def golden_of(ports: Ports, pin: str, *, of: Callable[[str | None], bool] = lamb
     asked = tuple(query for query in queries if of(query.tenant))
     if not asked:
         raise BadInput(
-            f"none of the {len(queries)} golden queries asks a tenant that moves",
+            f"none of the {len(queries)} golden queries asks a tenant that is on trial",
             where=pin,
-            next_action="Add queries of these tenants, or plan for others.",
+            next_action=f"Add some of these tenants: vecferry golden import FILE --pin {pin}",
         )
     return GoldenSet(asked)
 

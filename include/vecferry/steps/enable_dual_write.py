@@ -12,6 +12,7 @@ from vecferry.steps.copying import copy_keys
 from vecferry.steps.readiness import Ready, acknowledged, first_version_of
 from vecferry.steps.sampling import spread_keys
 from vecferry.steps.standing import has_work, refuse_if_paused
+from vecferry.steps.tenants import awake
 
 SAMPLE = 50
 
@@ -40,13 +41,14 @@ def ready(ports: Ports, migration_id: str) -> Ready:
     migration = ports.ledger.migration(migration_id)
     answer = acknowledged(ports, migration, first_version_of(ports, migration))
     if answer.done and migration.phase is Phase.DUAL_WRITING:
-        _write_sample(ports, migration)
+        with awake(ports, migration) as woken:
+            _write_sample(woken, migration)
     return answer
 
 
 def _write_sample(ports: Ports, migration: Migration) -> None:
     spec = migration.spec
-    sample = spread_keys(ports.store, spec.live, SAMPLE, of=migration.covers)
+    sample = spread_keys(ports.store, spec.live, SAMPLE)
     for tenant in {tenant for tenant, _ in sample}:
         keys = [key for t, key in sample if t == tenant]
         copy_keys(ports, migration, keys, tenant=tenant, owner=f"sample:{migration.id}", kind=RowKind.BACKFILL)

@@ -19,7 +19,7 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str, force: bool = Fa
     migration = ports.ledger.migration(migration_id)
     if not (who and why):
         raise BadInput("this needs a person and a reason", where=migration_id, next_action="Give --who and --why.")
-    only_tenants.refuse_for_some(migration, "the shadow cannot answer for tenants that it does not have")
+    only_tenants.refuse_to_stand_in(migration)
     if not (force or migration.live_model_gone):
         _refuse_if_it_answers(ports, migration)
     ports.ledger.set_live_model_gone(migration_id, True, who=who, why=why)

@@ -29,7 +29,7 @@ from vecferry.domain.schema import planned_changes, refusals, unfit
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.shared_space import by_space
 from vecferry.domain.sweeping import plan_warning, planned_staleness_s
-from vecferry.domain.tenants import estimated, sleeping_warning
+from vecferry.domain.tenants import covers, estimated, sleeping_warning
 from vecferry.errors import BadInput, Conflict
 from vecferry.ports import Ports
 from vecferry.steps import inbound_references, only_tenants, prove_vectorizer, server_side, shared_space
@@ -48,6 +48,10 @@ _TO_BE_PROVEN = (
     "that the server's own vectors will be vecferry's is proven when the migration is started, on a scratch collection that is "
     "made and dropped"
 )
+_RESTARTS_UNSEEN = [
+    "this key may not read /v1/cluster/statistics, so that a restart of Weaviate is not seen: after one, run "
+    "vecferry verify --repair"
+]
 _TIMEOUT_S = 60.0
 
 
@@ -57,7 +61,7 @@ def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
     card = ports.catalogue.card(request.to_model)
     active = ports.ledger.active_migration(pin.name)
     if active is not None:
-        return _same_or_refuse(active, card, pin)
+        return _same_or_refuse(active, card, pin, request)
     arrived = _arrived(ports, pin, card)
     if arrived is not None:
         return {"migration_id": arrived.id, **arrived.plan}
@@ -65,7 +69,8 @@ def act(ports: Ports, request: MigrationRequest) -> dict[str, Any]:
     plan = look(ports, pin, card, request)
     migration = _migration(ports, pin, card, request, plan)
     if migration.spec.vectorizer is not None:
-        told = prove_vectorizer.prove(ports, pin, card, migration.spec, _sample(ports, pin, _FEW))
+        sample = _sample(limited(ports, pin.collection, request.tenants), pin, _FEW)
+        told = prove_vectorizer.prove(ports, pin, card, migration.spec, sample)
         plan["warnings"] = [warning for warning in plan["warnings"] if warning != _TO_BE_PROVEN] + told
     started = ports.ledger.start_migration(migration, who=request.who or "vecferry", why=request.why or "planned")
     ports.ledger.save_plan(started.id, plan)
@@ -81,11 +86,13 @@ def ready(ports: Ports, request: MigrationRequest) -> Ready:
 
 def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> dict[str, Any]:
     """Preflight and estimate; writes nothing. Raises ``BadInput`` listing everything that stands in the way."""
-    on_trial = only_tenants.warnings(ports, pin.collection, request.tenants)
+    on_trial = only_tenants.checked(ports, pin.collection, request.tenants)
     ports = limited(ports, pin.collection, request.tenants)
     schema = ports.store.schema(pin.collection)
     tenants = ports.store.tenants(pin.collection)
     objects = estimated(count_all(ports.store, pin.collection), tenants)
+    if objects == 0 and request.tenants:
+        only_tenants.refuse_without_objects(tenants, pin.collection)
     if objects == 0:
         raise BadInput(
             "the collection is empty: there is nothing to migrate", where=pin.collection, next_action="Fill it first."
@@ -110,6 +117,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     skewed = [] if tenants else skew_warnings(ports.store, pin.collection, objects)
     said = [
         *on_trial,
+        *(_RESTARTS_UNSEEN if not ports.store.incarnations() else []),
         *about_vectors,
         *skewed,
         *shared_space.warnings(pin, card),
@@ -183,7 +191,8 @@ def _graded(ports: Ports, pin: Pin, request: MigrationRequest) -> int:
     """The golden queries that can judge; a pin may have none yet."""
     if not ports.ledger.golden(pin.name):
         return 0
-    return len(golden_of(ports, pin.name, of=lambda tenant: not request.tenants or tenant in request.tenants).graded)
+    golden = golden_of(ports, pin.name)
+    return sum(covers(request.tenants, query.tenant) for query in golden.graded)
 
 
 def _arrived(ports: Ports, pin: Pin, card: ModelCard) -> Migration | None:
@@ -192,7 +201,8 @@ def _arrived(ports: Ports, pin: Pin, card: ModelCard) -> Migration | None:
     return newest if newest and newest.phase is Phase.RETIRED and newest.spec.space == card.space == pin.space else None
 
 
-def _same_or_refuse(active: Migration, card: ModelCard, pin: Pin) -> dict[str, Any]:
+def _same_or_refuse(active: Migration, card: ModelCard, pin: Pin, request: MigrationRequest) -> dict[str, Any]:
+    only_tenants.refuse_other_than(active, request.tenants)
     if active.spec.space.same_as(card.space):
         return {"migration_id": active.id, **active.plan}
     raise Conflict(

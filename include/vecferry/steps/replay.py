@@ -25,7 +25,7 @@ def replay(ports: Ports, migration: Migration, stage: str) -> int:
         migration.live_model_gone
         or migration.phase is not Phase.SERVING
         or migration.percent != BY_NAME[stage].percent
-        or not ports.ledger.golden(migration.pin)
+        or not any(migration.covers(query.get("tenant")) for query in ports.ledger.golden(migration.pin))
     ):
         return 0
     golden = golden_of(ports, migration.pin, of=migration.covers)

@@ -121,7 +121,7 @@ def _old_collection(ports: Ports, migration: Migration) -> dict[str, Any] | None
 
 def _last_answer(ports: Ports, migration: Migration, arm: Arm, version: int, at: datetime) -> dict[str, Any]:
     """By the arm itself under a version before ``version``, as far as routers have reported; ``after_s`` is against ``at``."""
-    before = [o.last_served_at for o in ports.ledger.observations(migration.pin) if o.arm is arm and o.version < version]
+    before = [o.last_served_at for o in ports.ledger.observations(migration.pin) if o.arm is arm and 0 < o.version < version]
     last = max((moment for moment in before if moment is not None), default=None)
     after_s = None if last is None else round((last - at).total_seconds(), 3)
     return {"last_answer_at": last.isoformat() if last else None, "last_answer_after_s": after_s}

@@ -66,7 +66,7 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 
 def _refuse_unless_proven(ports: Ports, migration: Migration) -> None:
     """Step 1: all reads on the shadow; backfill and parity complete and stopped; no lease that expired less than Q ago."""
-    only_tenants.refuse_for_some(migration, "authority moves for a pin, not for a tenant")
+    only_tenants.refuse_to_retire(migration)
     if migration.percent != 100:
         raise BadInput(
             f"{migration.percent}% of the queries are on the shadow, not 100%",
@@ -104,7 +104,7 @@ def _freeze_and_flip(ports: Ports, migration: Migration) -> None:
         _wait(ports, started, lambda: acknowledged(ports, migration, frozen.version))
         _wait(ports, started, lambda: _journal_empty(ports, migration))  # after the acknowledgements: before proves nothing
         if restarted_since(ports, migration):  # what its index may have forgotten is looked for at the entrance
-            raise Retryable("Weaviate has restarted since every copy was looked for")
+            raise Retryable("Weaviate may have restarted since every copy was looked for; they are looked for again first")
         ports.ledger.flip(
             migration,
             frozen.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from vecferry.domain.chunks import LAST, even_ranges
 from vecferry.domain.tenants import awake
@@ -23,12 +23,9 @@ def count_all(store: VectorStore, collection: str) -> int:
     return sum(store.count(collection, tenant=tenant) for tenant in tenants_of(store, collection))
 
 
-def spread_keys(
-    store: VectorStore, collection: str, count: int, *, of: Callable[[str | None], bool] = lambda tenant: True
-) -> list[tuple[str | None, str]]:
-    """Up to ``count`` (tenant, uuid) ``of`` these tenants, from evenly placed starts in the UUID space; skewed ids are met as
-    they lie."""
-    names = [name for name in tenants_of(store, collection) if of(name)]
+def spread_keys(store: VectorStore, collection: str, count: int) -> list[tuple[str | None, str]]:
+    """Up to ``count`` (tenant, uuid), from evenly placed starts in the UUID space; skewed ids are met as they lie."""
+    names = tenants_of(store, collection)
     each = max(1, count // (max(1, len(names)) * _PROBES) + 1)
     found: dict[tuple[str | None, str], None] = {}
     for tenant in names[:_PROBES]:

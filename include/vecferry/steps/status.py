@@ -11,7 +11,7 @@ from vecferry.domain.lifecycle import FORWARD, Migration, Phase
 from vecferry.domain.routing import Lease
 from vecferry.domain.stages import BY_NAME, STAGES
 from vecferry.ports import Ports
-from vecferry.steps import discard, old_collection, sweeps
+from vecferry.steps import discard, old_collection, only_tenants, sweeps
 from vecferry.steps.backfill import PLANNED
 from vecferry.steps.routers import too_old
 
@@ -52,6 +52,7 @@ def migration_row(migration: Migration) -> dict[str, Any]:
         "to_space": migration.spec.space.id,
         "shadow": migration.spec.shadow,
         "attempt": migration.attempt,
+        "only_tenants": sorted(migration.only_tenants),
         "ended": migration.ended,
     }
 
@@ -116,6 +117,8 @@ def next_action(ports: Ports, migration: Migration | None, pin: str) -> str:
     if migration.phase is Phase.ROLLED_BACK:
         return f"vecferry verify {pin} --repair, then vecferry reopen {pin} --why …; or vecferry discard {pin} --why …"
     stage = next_stage(ports, migration)
+    if stage == "retire" and migration.only_tenants:
+        return only_tenants.way_out(migration)
     if migration.live_model_gone and stage in BY_NAME and BY_NAME[stage].percent not in (None, migration.percent):
         return f"vecferry force-100 {pin} --why …"
     return f"vecferry step {stage} {pin}" if stage else ""

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from vecferry.domain.lifecycle import Migration
+from vecferry.domain.tenants import covers
 from vecferry.errors import NotFound
 from vecferry.ports import Ports, VectorStore
 from vecferry.protocol.waking import waking
@@ -35,7 +36,7 @@ class _SomeTenants:
 
     def tenants(self, collection: str) -> dict[str, str]:
         found = self._store.tenants(collection)
-        return {name: found[name] for name in found if collection != self._collection or name in self._tenants}
+        return {name: found[name] for name in found if collection != self._collection or covers(self._tenants, name)}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
