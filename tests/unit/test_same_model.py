@@ -188,6 +188,11 @@ def test_a_fingerprint_that_was_taken_during_a_passing_change_does_not_stay() ->
     with pytest.raises(Retryable, match=r"answers otherwise than a moment ago: .* nothing is stored yet"):
         stage_runner.act("enable_dual_write", world.ports, migration_id)
     assert world.ledger.migration(migration_id).phase is Phase.SHADOW_CREATED
+    quarantine_s = world.ports.timings.quarantine_s
+    with pytest.raises(Retryable, match=r"answered otherwise 0 s ago; nothing is stored yet") as early:
+        stage_runner.act("enable_dual_write", world.ports, migration_id)
+    assert early.value.retry_after_s == pytest.approx(quarantine_s), "two answers of one fault agree as well"
+    world.clock.advance(quarantine_s)
     stage_runner.act("enable_dual_write", world.ports, migration_id)
     assert model_drift.fingerprint_of(world.ports, migration_id) == fingerprint(NEW.space)
     assert world.ledger.migration(migration_id).paused is None
