@@ -19,6 +19,7 @@ QUORUM = {"consistency_level": "QUORUM"}
 READY = "/v1/.well-known/ready"
 RECONNECT_S = 2.5
 """More than the longest back-off of a channel, ``grpc.max_reconnect_backoff_ms``."""
+_BETWEEN_S = 0.05
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -71,23 +72,25 @@ class Calls:
     def grpc(self, method: str, request: Any, *, where: str, timeout_s: float | None = None) -> Any:
         """A read over gRPC (``Search``, ``Aggregate``).
 
-        Where the connection is gone it is asked once more, waiting a little for the next one: calls that fail at once leave
-        nobody who polls the channel, which then sees only every 5 s that the server is back.
+        Where the connection is gone it is asked again for a while, waiting for the next one: calls that fail at once leave
+        nobody who polls the channel, which then sees only every 5 s that the server is back; and the next one may break too.
         """
         import grpc
 
         call, metadata = getattr(self.connection.stub(), method), self.connection.grpc_metadata()
-        ends_at = time.monotonic() + (timeout_s or self.timeout_s)
-        try:
-            return call(request, timeout=timeout_s or self.timeout_s, metadata=metadata)
-        except grpc.RpcError as error:
-            left_s = min(ends_at - time.monotonic(), RECONNECT_S)
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or left_s <= 0:
-                raise self._named(errors.grpc_failed(error, where=where)) from error
-        try:
-            return call(request, timeout=left_s, metadata=metadata, wait_for_ready=True)
-        except grpc.RpcError as error:
-            raise self._named(errors.grpc_failed(error, where=where)) from error
+        left_s = timeout_s or self.timeout_s
+        ends_at = time.monotonic() + left_s
+        reconnects_until: float | None = None
+        while True:
+            try:
+                return call(request, timeout=left_s, metadata=metadata, wait_for_ready=reconnects_until is not None)
+            except grpc.RpcError as error:
+                now = time.monotonic()
+                reconnects_until = reconnects_until or min(ends_at, now + RECONNECT_S)
+                left_s = reconnects_until - now - _BETWEEN_S
+                if error.code() is not grpc.StatusCode.UNAVAILABLE or left_s <= 0:
+                    raise self._named(errors.grpc_failed(error, where=where)) from error
+            time.sleep(_BETWEEN_S)
 
     def tell_grpc(self, method: str, request: Any, *, where: str, deadline: Deadline) -> Any:
         """A write over gRPC, sent once. Raises as ``tell`` does; nearly everything but an answer is an ``UnknownOutcome``."""
