@@ -12,8 +12,8 @@ Times are seconds since 1970; ``.jsonl`` is one JSON object a line.
                       ``[log, text]`` of each one found in a log
 ``corpus.jsonl``      ``uuid, properties``: what live was filled with
 ``app-N.jsonl``       :mod:`vecferry.sandbox.traffic.history`; searches also ``query, collection, space, arm, reason,
-                      version, hits [[uuid, score], …], held_ms``; and ``op: "control"``: ``invoked, answered, ok, error`` of a
-                      plain client in the same process, which asks the authority over the same proxies
+                      version, hits [[uuid, score], …], held_ms``; and ``op: "control"``: ``of, invoked, answered, ok, error``
+                      of a plain client in the same process, which asks the authority over the same proxies
 ``phases.jsonl``      ``at, phase, mode, percent, routing_version, authority, event``: one line a routing version (``event`` is
                       ``routing: <reason>``) and one a ledger event; the one that rolled back also ``acknowledged_at``
 ``stages.jsonl``      ``stage, began, ended, exit, killed``: one line a process; ``exit`` is negative for a signal. Of tasks in

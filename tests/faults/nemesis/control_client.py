@@ -7,7 +7,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,14 +18,16 @@ from vecferry.sandbox.traffic.history import History
 
 TIMEOUT_S = 5.0
 """Half of what a search of the Router may take: that is what live is left with after a shadow that hung."""
+Authority = dict[str, str]
 STOOD_STILL_S = 2.0
 """A wait of half a second that takes so long was no wait: nothing ran."""
 _EVERY_S = 0.5
 
 
 class ControlClient:
-    """Twice a second: one embedding at the provider, one near-vector search at the store. ``authority`` is a JSON file with
-    ``collection, api, model, base_url, api_key, weaviate_url``, read anew each time."""
+    """Twice a second one embedding at the provider, and twice a second one near-vector search at the store: side by side, so
+    that one that hangs does not keep the other from testifying. ``authority`` is a JSON file with ``collection, api, model,
+    base_url, api_key, weaviate_url``, read anew each time."""
 
     def __init__(self, authority: Path, history: History, queries: Sequence[str]) -> None:
         self._authority = authority
@@ -33,43 +35,53 @@ class ControlClient:
         self._queries = queries
         self._dice = random.Random(1)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+        self._vectors: dict[str, list[float]] = {}
+        asking = {"provider": self._embed, "store": self._search}
+        self._threads = [threading.Thread(target=self._ask_on, args=each, daemon=True) for each in asking.items()]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
-    def _ask_on(self) -> None:
+    def _ask_on(self, of: str, ask: Callable[[httpx.Client, Authority], None]) -> None:
         with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
-            while not self._waited():
-                self._history.note({"op": "control", **self._asked(http)})
+            while not self._waited(of):
+                self._history.note({"op": "control", "of": of, **self._asked(http, ask)})
 
-    def _waited(self) -> bool:
+    def _waited(self, of: str) -> bool:
         """Whether it is to end. A process that was stopped meanwhile could have been answered by nobody: noted too."""
         began = time.time()
         stop = self._stop.wait(_EVERY_S)
         ended = time.time()
         if ended - began > STOOD_STILL_S:
             error = f"this process stood still for {ended - began:.1f} s"
-            self._history.note({"op": "control", "invoked": began, "answered": ended, "ok": False, "error": error})
+            self._history.note({"op": "control", "of": of, "invoked": began, "answered": ended, "ok": False, "error": error})
         return stop
 
-    def _asked(self, http: httpx.Client) -> dict[str, Any]:
+    def _asked(self, http: httpx.Client, ask: Callable[[httpx.Client, Authority], None]) -> dict[str, Any]:
         invoked = time.time()
         try:
-            authority = json.loads(self._authority.read_text())
-            vector = _embedded(http, authority, self._dice.choice(self._queries))
-            _found(http, authority, vector)
+            ask(http, json.loads(self._authority.read_text()))
             error = ""
         except Exception as failed:
             error = f"{type(failed).__name__}: {failed}"
         answered = time.time()
         error = error or ("too slow" if answered - invoked > TIMEOUT_S else "")
         return {"invoked": invoked, "answered": answered, "ok": not error, "error": error}
+
+    def _embed(self, http: httpx.Client, authority: Authority) -> None:
+        self._vectors[authority["model"]] = _embedded(http, authority, self._dice.choice(self._queries))
+
+    def _search(self, http: httpx.Client, authority: Authority) -> None:
+        """By the newest vector of the authority's model; before there is one there is nothing to search by."""
+        if vector := self._vectors.get(authority["model"]):
+            _found(http, authority, vector)
 
 
 def _embedded(http: httpx.Client, authority: dict[str, str], text: str) -> list[float]:

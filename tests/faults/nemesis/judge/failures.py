@@ -31,11 +31,12 @@ def _failed(app: AppHistory) -> list[Row]:
 def _is_excused(search: Row, app: AppHistory) -> bool:
     """An error without a name is never excused: whoever is served nothing must be told why.
 
-    A control client that says nothing from the search's beginning on, since the application was stopped or killed, is no
-    witness that all was well: what it did before proves nothing of a fault that began in between.
+    A control client that says nothing from the search's beginning on, of the provider or of the store, since it hangs or was
+    stopped, is no witness that all was well: what it did before proves nothing of a fault that began in between.
     """
     near = [row for row in app.controls if _overlap(row, search)]
-    silent = all(row["answered"] < search["invoked"] for row in near)
+    testified = {row.get("of") for row in near if row["answered"] >= search["invoked"]}
+    silent = not {row.get("of") for row in app.controls} <= testified
     return bool(search.get("error")) and (silent or any(not row["ok"] for row in near))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import pairwise
 
 from tests.faults.nemesis.judge.seed_folder import AppHistory
+from vecferry.sandbox.checker.reading import Row
 
 _SILENT_S = 1.5
 """A control client that says nothing for so long was stopped itself, or stood before a closed door."""
@@ -26,10 +28,22 @@ def longest_write_hold_s(app: AppHistory) -> float:
 
 
 def fine_spans(app: AppHistory) -> list[Span]:
-    """Times in which control call after control call succeeded: (first answered, last answered)."""
+    """Times in which control call after control call succeeded, of the provider and of the store: (first answered, last
+    answered)."""
+    kinds = {row.get("of") for row in app.controls}
+    each = [_fine_of([row for row in app.controls if row.get("of") == kind]) for kind in kinds]
+    return reduce(_both, each) if each else []
+
+
+def _both(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
+    common = ((max(a[0], b[0]), min(a[1], b[1])) for a in some for b in others)
+    return sorted(span for span in common if span[0] < span[1])
+
+
+def _fine_of(controls: Sequence[Row]) -> list[Span]:
     spans: list[Span] = []
     running: Span | None = None
-    for row in app.controls:
+    for row in controls:
         begins, ends = float(row["invoked"]), float(row["answered"])
         unbroken = running is not None and begins - running[1] <= _SILENT_S and ends - begins <= _SILENT_S
         if not row["ok"] or not unbroken:
