@@ -355,14 +355,15 @@ def test_of_halves_of_which_one_was_sent_nobody_says_that_nothing_was_written(mo
 
 def test_a_restart_is_another_incarnation_and_nothing_else_is(own_server: WeaviateServer) -> None:
     store = WeaviateStore(own_server.http_url, own_server.grpc_address)
-    seen = [store.incarnation()]
+    seen = list(store.incarnations().values())
     store.create({"class": "Docs", "vectorizer": "none"})
     store.put("Docs", StoredObject(an_id(1), {}), timeout_s=TIMEOUT_S)
-    assert store.incarnation() == seen[0] != ""
+    assert list(store.incarnations().values()) == seen
+    assert len(seen) == 1
     for _ in range(2):
         own_server.kill()
         own_server.start()
-        seen.append(store.incarnation())
+        seen += store.incarnations().values()
     assert len(set(seen)) == 3
     store.close()
 

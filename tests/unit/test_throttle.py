@@ -52,7 +52,10 @@ def test_at_the_smallest_pages_it_pauses_longer_and_longer_up_to_an_end_and_no_m
 def test_where_nobody_asks_nobody_suffers_and_too_few_to_judge_leave_it_as_it_is() -> None:
     pace = Pace(20.0, {}, 250)
     assert looked(pace, {})[0].keys == 16
-    assert looked(pace, queries(5, 900))[0].keys == FEWEST_KEYS
+    few = looked(pace, queries(5, 900))[0]
+    assert few.keys == FEWEST_KEYS
+    assert next_pace(few, queries(5, 900), 0.01).keys == 16, "no more of them come, and nobody asks"
+    assert looked(Pace(20.0, {}, 250, pause_s=10.0, unjudged=7), queries(7, 10))[0].pause_s == 5.0
 
 
 def test_the_measure_is_the_agreed_limit() -> None:

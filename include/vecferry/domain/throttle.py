@@ -29,7 +29,7 @@ class Pace:
     """Pages of ``keys``, never more than ``most_keys``, and ``pause_s`` before each, which is more than 0 only at the smallest
     pages. ``limit_ms``: the p99 agreed for live; ``seen``: what routers had counted when last judged; ``doubled_to``: from
     there on ``keys`` grows by an eighth (``None``: nobody has suffered yet); ``best_store_s``: the store's quickest answer so
-    far; ``why`` it slows down, for people."""
+    far; ``unjudged``: queries that were too few so far; ``why`` it slows down, for people."""
 
     limit_ms: float
     seen: Histogram
@@ -38,21 +38,24 @@ class Pace:
     doubled_to: int | None = None
     pause_s: float = 0.0
     best_store_s: float | None = None
+    unjudged: int = 0
     why: str = ""
 
 
 def next_pace(pace: Pace, counted: Histogram, store_s: float | None) -> Pace:
     """After a look: ``counted`` by routers up to now, ``store_s`` for a small question to the store (``None``: no answer). Too
-    few queries to judge leave it as it is; none at all suffer from nothing."""
+    few queries to judge leave it as it is, until no more of them come: then nobody suffers."""
     new = {bucket: count - pace.seen.get(bucket, 0) for bucket, count in counted.items() if count > pace.seen.get(bucket, 0)}
     queries = sum(new.values())
     enough = queries >= ENOUGH_QUERIES
+    judged = enough or queries == pace.unjudged
     why = _users_suffer(pace, percentile_ms(new, 0.99) if enough else None) or _store_suffers(pace, store_s)
     best = [s for s in (pace.best_store_s, store_s) if s is not None]
-    known = replace(pace, seen=counted if enough else pace.seen, best_store_s=min(best, default=None), why=why)
+    seen, unjudged = (counted, 0) if judged else (pace.seen, queries)
+    known = replace(pace, seen=seen, unjudged=unjudged, best_store_s=min(best, default=None), why=why)
     if why:
         return _slower(known)
-    return _quicker(known) if enough or not queries else known
+    return _quicker(known) if judged else known
 
 
 def _slower(pace: Pace) -> Pace:

@@ -91,9 +91,10 @@ class VectorStore(Protocol):
     def alive(self) -> bool:
         """Whether the server answers as healthy right now; never raises."""
 
-    def incarnation(self) -> str:
-        """Another text after each restart of a server than before it; empty where the server does not tell. Of several
-        servers, one that restarts twice while no schema changes and nobody is elected may be missed the second time."""
+    def incarnations(self) -> dict[str, str]:
+        """Node → another text after each of its restarts than before; those that do not answer are missing, and all of them
+        where the server does not tell. Of several nodes, one that restarts twice while no schema changes and nobody is elected
+        may be missed the second time."""
 
     # objects
     def count(self, collection: str, *, tenant: str | None = None) -> int: ...

@@ -178,7 +178,7 @@ class _Copying:
             after = found.keys[-1]
 
     def _copy(self, page: _Page) -> int:
-        """How many are in agreement. What was embedded once is remembered as long as the page is tried."""
+        """How many are in agreement. What it was embedded for is known as long as the page is tried, and to those after it."""
         model = self.ports.embedders.of(self.migration.spec.space, migration_id=self.migration.id)
         embedder = EmbeddedAhead(model, self.remembered)
         copied = self._tried(page.keys, embedder, page.read)

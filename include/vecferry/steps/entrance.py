@@ -54,7 +54,8 @@ def _look_for_all_after_a_restart(ports: Ports, migration: Migration) -> None:
     """Rule 12a: the index of a killed server forgets what was acknowledged, some of it long before. No row is open for that,
     and nothing but a search for each object tells."""
     if verify_parity.restarted_since(ports, migration):
-        recorded(ports, migration, INDEX_DOUBTED, "Weaviate has restarted since the last clean pass: all copies are looked for")
+        why = "Weaviate may have restarted since the last clean pass (by its cluster's state): all copies are looked for"
+        recorded(ports, migration, INDEX_DOUBTED, why)
         verify_parity.act(ports, migration.id, sample=0)
 
 

@@ -21,8 +21,7 @@ class PageSize:
         self.keys = min(most, _FIRST)
 
     def seen(self, objects: Collection[StoredObject]) -> None:
-        if not objects:
-            self.keys = self._most
+        if not objects:  # what only the shadow has says nothing of the others
             return
         mean = sum(map(size_bytes, objects)) / len(objects)
         self.keys = max(1, min(self._most, int(PAGE_BYTES / max(mean, 1.0))))

@@ -10,7 +10,7 @@ from vecferry.domain.routing import Mode
 from vecferry.errors import BadInput, NeedsPerson
 from vecferry.ports import Ports
 from vecferry.steps import sweeps
-from vecferry.steps.verify_parity import CLEAN_PASS
+from vecferry.steps.verify_parity import CLEAN_PASS, restarted_since
 
 
 def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any]:
@@ -31,6 +31,12 @@ def act(ports: Ports, migration_id: str, *, who: str, why: str) -> dict[str, Any
             "there is no clean parity pass younger than the rollback",
             where=migration_id,
             next_action=f"Run: vecferry verify {migration.pin}",
+        )
+    if restarted_since(ports, migration):
+        raise NeedsPerson(
+            "Weaviate may have restarted since the newest clean parity pass",
+            where=migration_id,
+            next_action=f"Run: vecferry verify {migration.pin} --repair",
         )
     sweeps.refuse_unless_followed(ports, migration)
     moved = ports.ledger.move(migration, Phase.SERVING, who=who, why=why, routing=(Mode.DUAL, PERCENTS[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 
 from vecferry.domain.lifecycle import Migration
@@ -10,6 +11,7 @@ from vecferry.domain.throttle import Histogram, Pace, next_pace
 from vecferry.ports import Ports
 
 LOOK_EVERY_S = 2.0
+_log = logging.getLogger(__name__)
 
 
 def throttle_of(ports: Ports, migration: Migration, most_keys: int) -> Throttle | None:
@@ -40,7 +42,9 @@ class Throttle:
         return self._pace.why
 
     def _look(self) -> None:
-        self._pace = next_pace(self._pace, self._counted(), self._store_s())
+        before, self._pace = self._pace.why, next_pace(self._pace, self._counted(), self._store_s())
+        if self._pace.why and not before:
+            _log.warning("%s: the copy slows down: %s", self._pin, self._pace.why)
         self._looked_at_s = self._ports.clock.monotonic()
 
     def _counted(self) -> Histogram:

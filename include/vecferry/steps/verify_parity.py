@@ -40,6 +40,7 @@ _MOST_PASSES = 5
 _EXAMPLES = 10
 CLEAN_PASS = "parity_clean_pass"
 ALARM = "parity_alarm"
+_PLACE = ("tenant", "after", "incarnations")
 _COUNTED = ("objects_live", "objects_shadow", "in_flight", "uncovered", "unindexed", "mended")
 Progress = Callable[["Pass"], None]
 
@@ -51,7 +52,7 @@ class Pass:
     ``foreign``: of the ``reembedded`` vectors of the shadow, those that are not what the new model gives for their text.
     ``native``: what applications that bypass the Router wrote to live alone, where the migration sweeps; ``mended`` of it.
     ``left_out``: copies whose vector is of a part of the text, or missing, by the reason that they state.
-    ``began`` is the ledger's time and ``incarnation`` the server's, ``tenant`` and ``after`` say how far the scan is.
+    ``began`` is the ledger's time, ``incarnations`` the servers' own, ``tenant`` and ``after`` say how far the scan is.
     """
 
     objects_live: int = 0
@@ -65,7 +66,7 @@ class Pass:
     native_examples: list[str] = field(default_factory=list)
     mended: int = 0
     began: datetime | None = None
-    incarnation: str = ""
+    incarnations: dict[str, str] = field(default_factory=dict)
     tenant: str | None = None
     after: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -118,7 +119,7 @@ class Pass:
 
     def as_progress(self) -> dict[str, Any]:
         """JSON-able: where the scan is and what it has counted, for ``stopped_at``. Not how its vectors point."""
-        plain = {name: getattr(self, name) for name in (*_COUNTED, "tenant", "after", "examples", "native_examples")}
+        plain = {name: getattr(self, name) for name in (*_COUNTED, *_PLACE, "examples", "native_examples")}
         began = self.began.isoformat() if self.began else None
         counters = {name: dict(getattr(self, name)) for name in ("native", "kinds", "left_out")}
         return plain | {"began": began} | counters
@@ -155,7 +156,7 @@ def act(
     raise NeedsPerson(
         f"after {_MOST_PASSES} passes {result.differences} differences are left, e.g. {result.examples[:3]}",
         where=migration.spec.shadow,
-        next_action="Look for writers that bypass the Router, and for READONLY shards; then clear verify_parity.act.",
+        next_action="Look for writers that bypass the Router, and for READONLY shards; then clear the task.",
     )
 
 
@@ -168,14 +169,17 @@ def ready(ports: Ports, migration_id: str) -> Ready:
 
 
 def note_clean(ports: Ports, migration: Migration, result: Pass, why: str) -> None:
-    recorded(ports, migration, CLEAN_PASS, why, **result.as_dict(), incarnation=result.incarnation)
+    recorded(ports, migration, CLEAN_PASS, why, **result.as_dict(), incarnations=result.incarnations)
 
 
 def restarted_since(ports: Ports, migration: Migration) -> bool:
     """Whether a server has restarted since the newest clean pass began, so that its index may have forgotten since."""
-    now = ports.store.incarnation()
+    now = ports.store.incarnations()
     passes = ports.ledger.events(migration_id=migration.id, what=CLEAN_PASS)
-    return bool(now and passes) and passes[-1].detail.get("incarnation") != now
+    if not now or not passes:
+        return False
+    before = passes[-1].detail.get("incarnations")  # a pass of an earlier release has none
+    return not before or any(before.get(node, told) != told for node, told in now.items())
 
 
 def last_clean_pass(ports: Ports, migration: Migration, max_age_s: float) -> Mapping[str, Any] | None:
@@ -203,7 +207,7 @@ def compare(
     """
     result = so_far or Pass()
     result.began = result.began or ports.ledger.now()
-    result.incarnation = result.incarnation or ports.store.incarnation()
+    result.incarnations = result.incarnations or ports.store.incarnations()
     with awake(ports, migration) as woken:
         _scan(woken, migration, result, repair=repair, progress=progress, vectors=vectors)
         if sample != 0 and not (repair and result.differences):  # else it is paid for once, in the pass after the repair

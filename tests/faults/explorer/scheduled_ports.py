@@ -37,8 +37,8 @@ class ScheduledStore:
     def alive(self) -> bool:
         return True
 
-    def incarnation(self) -> str:
-        return ""  # no server restarts here
+    def incarnations(self) -> dict[str, str]:
+        return {}  # no server restarts here
 
     def __getattr__(self, name: str) -> Any:
         kind = Kind.DATA if name in _DATA else Kind.TRANSACTION if name in _SCHEMA else Kind.READ

@@ -152,8 +152,8 @@ class MemoryStore:
         except VecferryError:
             return False
 
-    def incarnation(self) -> str:
-        return self._call("incarnation", "", lambda: str(self._restarts))
+    def incarnations(self) -> dict[str, str]:
+        return self._call("incarnations", "", lambda: {"memory": str(self._restarts)})
 
     def restart(self) -> None:
         """What is stored stays. What its index forgets is told apart: ``unindex``."""

@@ -30,8 +30,10 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 _NEVER_SENT = re.compile(r"failed to connect to all addresses", re.I)
 """gRPC's words for a channel without a connection; a connection that broke says something else."""
 
-_TOO_LARGE = re.compile(r"(send message|received message) larger than max")
-"""gRPC's words; Weaviate's limit is 100 MB (``grpcMaxMessageSize`` in /v1/meta)."""
+_ANSWER_TOO_LARGE = "trying to send message larger than max"
+_MESSAGE_TOO_LARGE = "received message larger than max"
+"""gRPC's words, the server's both: of the first the call was done, of the second nothing was read. Weaviate's limit is 100 MB
+(``grpcMaxMessageSize`` in /v1/meta)."""
 
 _SEE_KEY = "Check VECFERRY_WEAVIATE_API_KEY and the key's permissions on this collection."
 _SEE_OBJECT = "Correct the request; it fails the same way each time."
@@ -126,7 +128,7 @@ def grpc_failed(error: Any, *, where: str) -> VecferryError:
         return BadInput(message, where=where, next_action=_SEE_KEY)
     if code == "INVALID_ARGUMENT":
         return definite(message, where=where) or BadInput(message, where=where, next_action=_SEE_OBJECT)
-    if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(message):
+    if code == "RESOURCE_EXHAUSTED" and _ANSWER_TOO_LARGE in message:
         return AnswerTooLarge(message, where=where, next_action="Ask for fewer objects at once.")
     found = definite(message, where=where) if code == "UNKNOWN" else None
     return found or Retryable(f"{code}: {message}", where=where, next_action="Try again.")
@@ -139,7 +141,7 @@ def grpc_write_failed(error: Any, *, where: str) -> VecferryError:
         return BadInput(message, where=where, next_action=_SEE_KEY)
     if code == "UNAVAILABLE" and _NEVER_SENT.search(message):
         return NotWritten("no connection to Weaviate's gRPC port", where=where, next_action="Try again.")
-    if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(message):
+    if code == "RESOURCE_EXHAUSTED" and _MESSAGE_TOO_LARGE in message:
         return MessageTooLarge(message, where=where, next_action="Send fewer objects at once.")
     found = definite(message, where=where) if code in ("UNKNOWN", "INVALID_ARGUMENT") else None
     return found or unknown(f"{code}: {message}", where=where)

@@ -79,20 +79,21 @@ class Schema:
     def index_queue(self, collection: str) -> int:
         return sum(int(shard.get("vectorQueueLength") or 0) for shard in self._shards(collection))
 
-    def incarnation(self) -> str:
+    def incarnations(self) -> dict[str, str]:
         """A lone server elects itself anew at each start, which is a new term; each of several says how far its log was then.
         Empty for a key that may not read the cluster's state."""
         try:
             response = self._calls.ask("/v1/cluster/statistics", where="cluster")
         except BadInput:
-            return ""
+            return {}
         if response.status_code == 404:
-            return ""
+            return {}
         nodes = self._calls.body(response, where="cluster").get("statistics") or ()
-        return " ".join(
-            f"{node.get('name')}:{(node.get('raft') or {}).get('term')}:{node.get('initialLastAppliedIndex', 0)}"
-            for node in sorted(nodes, key=lambda node: str(node.get("name")))
-        )
+        return {
+            str(node.get("name")): f"{node['raft']['term']}:{node.get('initialLastAppliedIndex', 0)}"
+            for node in nodes
+            if (node.get("raft") or {}).get("term")
+        }
 
     def aliases(self) -> dict[str, str]:
         found = self._calls.body(self._calls.ask("/v1/aliases", where="aliases"), where="aliases")

@@ -7,11 +7,13 @@ from itertools import islice
 from typing import Any
 
 from vecferry.adapters.weaviate.calls import Calls
+from vecferry.adapters.weaviate.errors import AnswerTooLarge
 from vecferry.adapters.weaviate.filters import to_wire
 from vecferry.adapters.weaviate.objects import to_float32_bytes
 from vecferry.adapters.weaviate.requests import all_properties, by_ids, keys_only, search_request
 from vecferry.adapters.weaviate.values import properties_of
 from vecferry.domain.objects import UNNAMED, Vector
+from vecferry.errors import BadInput
 from vecferry.ports import SearchHit, SearchQuery
 
 _PAGE = 1_000
@@ -36,7 +38,10 @@ class Searching:
             **all_properties(),
             **kind,
         )
-        results = self._calls.grpc("Search", request, where=collection, timeout_s=timeout_s).results
+        try:
+            results = self._calls.grpc("Search", request, where=collection, timeout_s=timeout_s).results
+        except AnswerTooLarge as error:  # the same question has the same answer each time
+            raise BadInput(error.what, where=collection, next_action="Ask with a smaller limit.") from error
         return [_hit(result, hybrid=hybrid) for result in results]
 
     def indexed(

@@ -112,8 +112,8 @@ class WeaviateStore:
         except httpx.HTTPError:
             return False
 
-    def incarnation(self) -> str:
-        return self._schema.incarnation()
+    def incarnations(self) -> dict[str, str]:
+        return self._schema.incarnations()
 
     def count(self, collection: str, *, tenant: str | None = None) -> int:
         return self._keys.count(collection, tenant=tenant)
