@@ -8,6 +8,7 @@ import pytest
 from tests.support import cli_world
 from tests.support.carried import retired, serving, validated
 from tests.support.memory_world import NEW, OLD, golden_rows, key_of, make_world, request, text_of
+from tests.unit.test_same_model import fingerprint
 from vecferry.domain.lifecycle import Phase
 from vecferry.domain.objects import STAMP_SKIPPED, UNNAMED
 from vecferry.domain.routing import Arm
@@ -61,6 +62,32 @@ def is_in(world, collection, name, body):
     """Whether it is there with this text, and whether with a vector."""
     obj = world.live(name, collection)
     return None if obj is None else (obj.properties["body"] == body, UNNAMED in obj.vectors)
+
+
+# --- who comes late
+
+
+def test_who_plans_after_the_end_is_not_refused_for_it(world):
+    """Searches fail already, and so do writes: the way out must not want an answer of the model that is gone."""
+    pin = replace(world.ledger.pin("Docs"), fingerprint=fingerprint(OLD.space))
+    world.ledger.save_pin(pin, who="test", why="test")
+    dies(world)
+    planned = stage_runner.act("plan", world.ports, request())
+    (said,) = [warning for warning in planned["warnings"] if "live-model-gone" in warning]
+    assert said.startswith("openai/old-model@64 answers no more (the provider does not know the model 'old-model')")
+    migration_id = planned["migration_id"]
+    live_model_gone.act(world.ports, migration_id, **BY)
+    stage_runner.act("create_shadow", world.ports, migration_id)
+    world.walk_to(migration_id, Phase.SHADOW_CREATED)
+    stage_runner.act("enable_dual_write", world.ports, migration_id)
+    stage_runner.act("backfill", world.ports, migration_id)
+    world.walk_to(migration_id, Phase.BACKFILLED)
+    stage_runner.act("verify_parity", world.ports, migration_id)
+    world.walk_to(migration_id, Phase.VALIDATED)
+    router = world.router()
+    assert router.search(text_of(1), key="u").arm is Arm.SHADOW
+    router.put(key_of("x"), {"body": "copper"})
+    assert is_in(world, "Docs", "x", "copper") == (True, False)
 
 
 # --- writing

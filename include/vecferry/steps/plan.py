@@ -30,7 +30,7 @@ from vecferry.domain.shadow import ShadowSpec
 from vecferry.domain.shared_space import by_space
 from vecferry.domain.sweeping import plan_warning, planned_staleness_s
 from vecferry.domain.tenants import covers, estimated, sleeping_warning
-from vecferry.errors import BadInput, Conflict
+from vecferry.errors import BadInput, Conflict, ModelGone
 from vecferry.ports import Ports
 from vecferry.steps import inbound_references, only_tenants, prove_vectorizer, server_side, shared_space
 from vecferry.steps.asking import golden_of
@@ -106,7 +106,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
         raise BadInput("; ".join(problems), where=pin.collection, next_action="Solve these, then plan again.")
     embedder = ports.embedders.of(card.space, pin=pin)
     embedder.check()
-    _refuse_a_changed_model(ports, pin)
+    about_model = _refuse_a_changed_model(ports, pin)
     about_vectors = server_side.prove(ports, pin)
     sample = _sample(ports, pin)
     objects = max(objects, len(sample))  # applications insert between the count and the sample
@@ -117,6 +117,7 @@ def look(ports: Ports, pin: Pin, card: ModelCard, request: MigrationRequest) -> 
     skewed = [] if tenants else skew_warnings(ports.store, pin.collection, objects)
     said = [
         *on_trial,
+        *about_model,
         *(_RESTARTS_UNSEEN if not ports.store.incarnations() else []),
         *about_vectors,
         *skewed,
@@ -235,11 +236,18 @@ def _models_in(ports: Ports, pin: Pin) -> dict[str, int]:
     return found
 
 
-def _refuse_a_changed_model(ports: Ports, pin: Pin) -> None:
-    """The fingerprint of pin time, embedded again: below the limit the model changed under the same name."""
+def _refuse_a_changed_model(ports: Ports, pin: Pin) -> list[str]:
+    """The fingerprint of pin time, embedded again: below the limit the model changed under the same name. One that has ended is
+    no reason to stay with it; the plan says so."""
     if not pin.fingerprint:
-        return
-    now = take(ports.embedders.of(pin.space, pin=pin, witnessed=False), timeout_s=_TIMEOUT_S)
+        return []
+    try:
+        now = take(ports.embedders.of(pin.space, pin=pin, witnessed=False), timeout_s=_TIMEOUT_S)
+    except ModelGone as error:
+        return [
+            f"{pin.space.id} answers no more ({error.what}): nothing can be compared with it. When the migration is started, "
+            f"run vecferry live-model-gone {pin.name}: writes go on, and the shadow answers as soon as it is proven"
+        ]
     worst = min(cosines(pin.fingerprint, now))
     if worst < SAME_FROM:
         raise BadInput(
@@ -247,6 +255,7 @@ def _refuse_a_changed_model(ports: Ports, pin: Pin) -> None:
             where=pin.name,
             next_action="Ask the provider; what is stored may be of two models. vecferry doctor looks.",
         )
+    return []
 
 
 def _sample(ports: Ports, pin: Pin, most: int = _SAMPLE) -> list[StoredObject]:
