@@ -4,6 +4,7 @@ what nobody could have."""
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 import time
@@ -18,6 +19,8 @@ from vecferry.sandbox.traffic.history import History
 
 TIMEOUT_S = 5.0
 """Half of what a search of the Router may take: that is what live is left with after a shadow that hung."""
+DIMENSIONS = 384
+"""Of every sandbox model. Their module is slow to import, and this runs in the application."""
 Authority = dict[str, str]
 STOOD_STILL_S = 2.0
 """A wait of half a second that takes so long was no wait: nothing ran."""
@@ -93,7 +96,10 @@ def _embedded(http: httpx.Client, authority: dict[str, str], text: str) -> list[
         body = {"model": authority["model"], "texts": [text], "input_type": "search_query", "embedding_types": ["float"]}
     answer = http.post(authority["base_url"] + path, json=body, headers=headers).raise_for_status().json()
     (vector,) = [row["embedding"] for row in answer["data"]] if authority["api"] == "openai" else answer["embeddings"]["float"]
-    return [float(number) for number in vector]
+    numbers = [float(number) for number in vector]
+    if len(numbers) != DIMENSIONS or not all(map(math.isfinite, numbers)):
+        raise RuntimeError(f"{len(numbers)} numbers, finite: {all(map(math.isfinite, numbers))}")
+    return numbers
 
 
 def _found(http: httpx.Client, authority: dict[str, str], vector: Sequence[float]) -> None:
