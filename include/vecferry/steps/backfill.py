@@ -27,6 +27,7 @@ from vecferry.steps.sampling import tenants_of
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.tenants import with_tenants_awake
 from vecferry.steps.throttling import throttle_of
+from vecferry.steps.told_in_log import ToldInLog
 
 PAGE = 250
 """Objects under rows together; fewer where the store is too slow for so many."""
@@ -147,9 +148,12 @@ class _Copying:
     progress: Progress | None
     most_keys: int = 0
     remembered: RememberedVectors = field(default_factory=RememberedVectors)
+    told: ToldInLog = field(init=False)
 
     def __post_init__(self) -> None:
         self.most_keys = PAGE
+        what, before = f"{self.migration.id}: copied of {self.chunk.label}", self.chunk.rows_in
+        self.told = ToldInLog(self.ports.clock, what, before=before)
 
     def to_the_end(self) -> Chunk:
         with ending_at_a_boundary() as refuse_if_asked_to_end, self.ports.executor(_IN_FLIGHT) as executor:
@@ -214,6 +218,7 @@ class _Copying:
     def _checkpoint(self, chunk: Chunk) -> None:
         self.ports.ledger.checkpoint(chunk)  # after the effect is confirmed, never before
         self.chunk = chunk
+        self.told(chunk.rows_in)
         if self.progress is not None:
             self.progress(chunk)
 

@@ -32,8 +32,10 @@ from vecferry.steps.foreign_vectors import embed_again, refuse_to_mend_a_changed
 from vecferry.steps.outliers import Outliers
 from vecferry.steps.page_size import PageSize
 from vecferry.steps.readiness import YES, Ready, recorded
+from vecferry.steps.sampling import count_all
 from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.tenants import awake
+from vecferry.steps.told_in_log import ToldInLog
 
 _PAGE = 500
 _MOST_PASSES = 5
@@ -220,12 +222,14 @@ def _scan(ports: Ports, migration: Migration, result: Pass, *, repair: bool, pro
     tenants: list[str | None] = [name for name in sorted(names) if name >= (result.tenant or "")] or [None]
     if repair:
         copy_tenants(ports, migration)
+    told = ToldInLog(ports.clock, f"{migration.id}: compared", lambda: count_all(ports.store, migration.spec.live))
     for tenant in tenants:
         result.tenant, result.after = tenant, result.after if tenant == result.tenant else ""
         with closing(_pages(ports, migration, result.after, tenant)) as pages:
             for page in pages:
                 _compare_page(ports, migration, page, tenant, result, repair=repair, vectors=vectors)
                 result.after = page.keys[-1]
+                told(result.objects_live)
                 if progress is not None:
                     progress(result)
 
