@@ -13,8 +13,8 @@ _log = logging.getLogger(__name__)
 
 
 class ToldInLog:
-    """``what`` is done to so many objects, ``before`` of them by an earlier attempt; ``total`` is asked for once, if it takes so
-    long that something is told at all."""
+    """``what`` is done to so many objects, ``before`` of them by an earlier attempt; ``total`` is asked for once, if the work
+    takes so long that something is told at all."""
 
     def __init__(self, clock: Clock, what: str, total: Callable[[], int] | None = None, *, before: int = 0) -> None:
         self._clock = clock
