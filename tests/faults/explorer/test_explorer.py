@@ -59,6 +59,8 @@ SHOWN_ELSEWHERE = {
     mutants.backfill_scans_live_alone,
     mutants.updates_send_vectors_for_others,
     mutants.the_janitor_does_not_ask_the_index,
+    mutants.restarts_are_not_noticed,
+    mutants.the_flip_does_not_notice_a_restart,
     mutants.answers_are_not_held_against_the_fingerprint,
     mutants.discard_waits_for_nobody,
 }
