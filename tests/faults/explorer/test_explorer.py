@@ -64,7 +64,8 @@ SHOWN_ELSEWHERE = {
     mutants.answers_are_not_held_against_the_fingerprint,
     mutants.discard_waits_for_nobody,
 }
-"""Two in ``test_regressions``, one in ``test_writers``, one in ``test_changed_model``; the last in
+"""Two in ``test_regressions``, one in ``test_writers``, two in ``test_restarted_server`` (no server restarts in a walk), one in
+``test_changed_model``; the last in
 ``a_new_attempt_takes_the_old_name``, since the new name alone protects."""
 
 
