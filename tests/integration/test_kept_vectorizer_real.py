@@ -237,7 +237,7 @@ def test_a_restart_of_the_server_holds_it_and_lets_it_go_as_before(
         assert (len(provider.of_the_server) == asked) is held
         assert ("" not in ports.store.read(shadow, [key])[key].vectors) is held
         if held:
-            verify_parity.act(ports, migration.id)  # after a restart each copy is looked for first; what was put there by hand goes
+            verify_parity.act(ports, migration.id)  # as after any restart; what was put there by hand goes
             retire.act(ports, migration.id)
 
 
