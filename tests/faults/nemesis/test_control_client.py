@@ -13,6 +13,7 @@ import pytest
 
 from tests.faults.nemesis import control_client
 from tests.faults.nemesis.control_client import DIMENSIONS, ControlClient
+from tests.faults.nemesis.made_up_seed import START, MadeUpSeed, judged, only
 from tests.support.fake_provider import FakeProvider
 from vecferry.sandbox.models import DIMENSIONS as OF_THE_MODELS
 from vecferry.sandbox.traffic.history import History
@@ -57,3 +58,16 @@ def test_a_vector_that_nobody_can_search_by_is_no_answer(
     found = asked(provider, tmp_path, monkeypatch)
     assert found["provider"]
     assert not any(row["ok"] for row in found["provider"])
+
+
+def test_a_plain_client_that_hangs_at_the_store_says_nothing_of_the_provider(made: MadeUpSeed) -> None:
+    """And one that is answered by both, meanwhile, says that all is well."""
+    made.failed(20.2)
+    rows = made.apps["app-0.jsonl"]
+    for row in [row for row in rows if row.get("op") == "control"]:
+        row["of"] = "store"
+        if not 18 < row["invoked"] - START < 23:
+            rows.append({**row, "of": "provider"})
+    assert judged(made).excused_queries == 1
+    rows.append({"op": "control", "of": "provider", "invoked": START + 20.3, "answered": START + 20.4, "ok": True, "error": ""})
+    only(judged(made), failed_queries=1)

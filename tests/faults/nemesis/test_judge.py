@@ -297,19 +297,6 @@ def test_a_plain_client_that_is_silent_from_then_on_is_no_witness(made: MadeUpSe
     only(judged(made), failed_queries=1)
 
 
-def test_a_plain_client_that_hangs_at_the_store_says_nothing_of_the_provider(made: MadeUpSeed) -> None:
-    """And one that is answered by both, meanwhile, says that all is well."""
-    made.failed(20.2)
-    rows = made.apps["app-0.jsonl"]
-    for row in [row for row in rows if row.get("op") == "control"]:
-        row["of"] = "store"
-        if not 18 < row["invoked"] - START < 23:
-            rows.append({**row, "of": "provider"})
-    assert judged(made).excused_queries == 1
-    rows.append({"op": "control", "of": "provider", "invoked": START + 20.3, "answered": START + 20.4, "ok": True, "error": ""})
-    only(judged(made), failed_queries=1)
-
-
 def test_a_failed_search_without_an_error_is_never_excused(made: MadeUpSeed) -> None:
     made.failed(20, error="")
     made.controlled(20.2, ok=False)
