@@ -246,7 +246,7 @@ def _refuse_a_changed_model(ports: Ports, pin: Pin) -> list[str]:
     except ModelGone as error:
         return [
             f"{pin.space.id} answers no more ({error.what}): nothing can be compared with it. When the migration is started, "
-            f"run vecferry live-model-gone {pin.name}: writes go on, and the shadow answers as soon as it is proven"
+            f"run vecferry live-model-gone {pin.name} --why …: writes go on, and the shadow answers as soon as it is proven"
         ]
     worst = min(cosines(pin.fingerprint, now))
     if worst < SAME_FROM:

@@ -38,7 +38,6 @@ class ControlClient:
         self._queries = queries
         self._dice = random.Random(1)
         self._stop = threading.Event()
-        self._vectors: dict[str, list[float]] = {}
         asking = {"provider": self._embed, "store": self._search}
         self._threads = [threading.Thread(target=self._ask_on, args=each, daemon=True) for each in asking.items()]
 
@@ -79,15 +78,15 @@ class ControlClient:
         return {"invoked": invoked, "answered": answered, "ok": not error, "error": error}
 
     def _embed(self, http: httpx.Client, authority: Authority) -> None:
-        self._vectors[authority["model"]] = _embedded(http, authority, self._dice.choice(self._queries))
+        _embedded(http, authority, self._dice.choice(self._queries))
 
-    def _search(self, http: httpx.Client, authority: Authority) -> None:
-        """By the newest vector of the authority's model; before there is one there is nothing to search by."""
-        if vector := self._vectors.get(authority["model"]):
-            _found(http, authority, vector)
+    @staticmethod
+    def _search(http: httpx.Client, authority: Authority) -> None:
+        """By a vector of its own, which is as good as any to learn whether the store answers."""
+        _found(http, authority, [1.0] * DIMENSIONS)
 
 
-def _embedded(http: httpx.Client, authority: dict[str, str], text: str) -> list[float]:
+def _embedded(http: httpx.Client, authority: Authority, text: str) -> None:
     headers = {"Authorization": f"Bearer {authority['api_key']}"}
     if authority["api"] == "openai":
         path, body = "/embeddings", {"model": authority["model"], "input": [text]}
@@ -96,13 +95,12 @@ def _embedded(http: httpx.Client, authority: dict[str, str], text: str) -> list[
         body = {"model": authority["model"], "texts": [text], "input_type": "search_query", "embedding_types": ["float"]}
     answer = http.post(authority["base_url"] + path, json=body, headers=headers).raise_for_status().json()
     (vector,) = [row["embedding"] for row in answer["data"]] if authority["api"] == "openai" else answer["embeddings"]["float"]
-    numbers = [float(number) for number in vector]
-    if len(numbers) != DIMENSIONS or not all(map(math.isfinite, numbers)):
-        raise RuntimeError(f"{len(numbers)} numbers, finite: {all(map(math.isfinite, numbers))}")
-    return numbers
+    finite = all(math.isfinite(float(number)) for number in vector)
+    if len(vector) != DIMENSIONS or not finite:
+        raise RuntimeError(f"{len(vector)} numbers, finite: {finite}")
 
 
-def _found(http: httpx.Client, authority: dict[str, str], vector: Sequence[float]) -> None:
+def _found(http: httpx.Client, authority: Authority, vector: Sequence[float]) -> None:
     near = f"nearVector: {{vector: {json.dumps(vector)}}}"
     query = f"{{ Get {{ {authority['collection']}(limit: 10, {near}) {{ _additional {{ id }} }} }} }}"
     body = http.post(f"{authority['weaviate_url']}/v1/graphql", json={"query": query}).raise_for_status().json()
