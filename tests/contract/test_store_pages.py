@@ -9,8 +9,8 @@ import pytest
 from tests.contract.store_fixtures import *  # noqa: F403
 from tests.contract.store_fixtures import TIMEOUT_S, NewCollection, an_id, an_object
 from vecferry.domain.chunks import FIRST, LAST, even_ranges
-from vecferry.domain.objects import StoredObject
-from vecferry.errors import BadInput
+from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.errors import BadInput, VecferryError
 from vecferry.ports import VectorStore
 
 
@@ -61,6 +61,50 @@ def test_a_scan_gives_every_key_once_in_order(
     store.put(collection, StoredObject(LAST, {}), timeout_s=TIMEOUT_S)
     ids = fill(store, collection, range(1, 40))
     assert scan(store, collection, "", LAST, limit) == [FIRST, *ids, LAST]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("limit", [1, 7, 1_000])
+def test_pages_of_objects_are_the_keys_with_what_a_read_gives(
+    store: VectorStore, new_collection: NewCollection, shards: int, limit: int
+) -> None:
+    collection = new_collection(shardingConfig={"desiredCount": shards})
+    store.put(collection, StoredObject(FIRST, {"title": "zero"}, {UNNAMED: [0.5] * 8}), timeout_s=TIMEOUT_S)
+    ids = [FIRST, *fill(store, collection, range(1, 40))]
+    until, found = ids[-2], {}
+    while page := store.page(collection, after=max(found, default=""), until=until, limit=limit):
+        assert len(page) <= limit
+        assert list(page) == sorted(page)
+        found |= page
+    assert found == store.read(collection, ids[:-1])
+
+
+def test_a_page_brings_the_vectors_that_were_asked_for(store: VectorStore, new_collection: NewCollection) -> None:
+    plain = {"vectorizer": {"none": {}}, "vectorIndexType": "hnsw"}
+    collection = new_collection(vectorConfig={"main": plain, "other": plain})
+    vectors = {"main": (1.0, 0.0), "other": (0.0, 1.0, 0.5)}
+    ids = [an_id(number) for number in range(1, 4)]
+    objects = [StoredObject(key, {"title": key}, vectors) for key in ids]
+    assert store.put_batch(collection, objects, timeout_s=TIMEOUT_S) == {}
+    for asked in (None, (), ("other",), ("main", "other")):
+        page = store.page(collection, after="", until=LAST, limit=10, vectors=asked)
+        assert [set(obj.vectors) for obj in page.values()] == [set(vectors if asked is None else asked)] * 3
+        assert [obj.properties for obj in page.values()] == [{"title": key} for key in ids]
+    assert page[ids[0]].vectors == vectors
+
+
+def test_a_page_is_of_one_tenant(store: VectorStore, new_collection: NewCollection) -> None:
+    collection = new_collection(multiTenancyConfig={"enabled": True})
+    store.add_tenants(collection, {"a": "ACTIVE", "b": "ACTIVE"})
+    ids = fill(store, collection, range(1, 4), tenant="a")
+    assert list(store.page(collection, after="", until=LAST, limit=10, tenant="a")) == ids
+    assert store.page(collection, after="", until=LAST, limit=10, tenant="b") == {}
+
+
+def test_a_page_of_a_missing_collection_is_no_empty_page(store: VectorStore) -> None:
+    for after in ("", an_id(1)):
+        with pytest.raises(VecferryError):
+            store.page("NeverMade", after=after, until=LAST, limit=10)
 
 
 def test_a_range_is_open_at_its_start_and_closed_at_its_end(store: VectorStore, collection: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.contract.store_fixtures import *  # noqa: F403
 from tests.contract.store_fixtures import TIMEOUT_S
 from vecferry.adapters.weaviate.store import WeaviateStore
+from vecferry.domain.chunks import LAST
 from vecferry.domain.objects import UNNAMED, StoredObject, content_hash
 from vecferry.domain.recipe import TextRecipe
 from vecferry.domain.schema import refusals, schema_differences, shadow_schema
@@ -90,6 +91,7 @@ def test_a_page_is_read_exactly_as_one_by_one(real_store: WeaviateStore, spec: S
     page = real_store.read(spec.live, IDS)
     for uuid in IDS:
         assert page[uuid] == real_store.read(spec.live, [uuid])[uuid]
+    assert real_store.page(spec.live, after="", until=LAST, limit=100) == page
     whole = page[IDS[0]].properties
     assert set(whole) == {p["name"] for p in TYPES}
     assert whole["date"] == "2024-02-03T04:05:06.123456789+02:00"

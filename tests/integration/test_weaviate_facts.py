@@ -19,6 +19,7 @@ from vecferry.adapters.weaviate.calls import Calls
 from vecferry.adapters.weaviate.errors import AnswerTooLarge, MessageTooLarge
 from vecferry.adapters.weaviate.store import WeaviateStore
 from vecferry.adapters.weaviate.writing import Writing
+from vecferry.domain.chunks import LAST
 from vecferry.domain.objects import UNNAMED, StoredObject, size_bytes
 from vecferry.domain.pins import SearchProfile
 from vecferry.domain.recipe import TextRecipe
@@ -327,6 +328,7 @@ def test_what_one_grpc_message_cannot_hold_is_read_and_written_in_parts(
     found = store.read("Docs", keys)
     assert found.keys() == set(keys)
     assert all(obj.properties["picture"] == blob for obj in found.values())
+    assert store.page("Docs", after="", until=LAST, limit=250) == found
 
     def too_large(*given: Any, **named: Any) -> Any:
         raise AnswerTooLarge("larger than max")

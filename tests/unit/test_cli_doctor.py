@@ -128,13 +128,13 @@ def test_a_bad_vector_is_found_and_named(world, vector, changes, look, says):
 )
 def test_vectors_that_a_server_takes_only_by_mistake_are_found(world, monkeypatch, vector, says):
     """With asynchronous indexing a server stores the wrong length; here the store only says that it did."""
-    read = world.store.read
+    page = world.store.page
 
     def mistaken(*args, **named):
-        found = read(*args, **named)
+        found = page(*args, **named)
         return {k: replace(obj, vectors={UNNAMED: vector}) if k == document(3).uuid else obj for k, obj in found.items()}
 
-    monkeypatch.setattr(world.store, "read", mistaken)
+    monkeypatch.setattr(world.store, "page", mistaken)
     assert says in found(world, "Docs", code=1)["lengths"]["what"]
 
 

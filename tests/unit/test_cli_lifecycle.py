@@ -1,5 +1,6 @@
 """A whole migration by hand, and what each verb says on the way."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from vecferry.domain.routing import Lease
 from vecferry.domain.verdicts import Outcome, Verdict
 from vecferry.errors import Paused
 from vecferry.ports import Purpose
+from vecferry.steps.verify_parity import CLEAN_PASS
 
 FILL = ("plan", "create_shadow", "enable_dual_write", "backfill", "verify_parity")
 
@@ -183,19 +185,36 @@ def test_verify_says_how_many_keys_are_in_flight_when_the_counts_differ(started)
 def test_verify_explains_counts_that_differ_by_a_delete_between_two_looks(started, monkeypatch):
     started.proven_up_to(Phase.BACKFILLED)
     store, spec = started.store, started.migration.spec
-    read = store.read
+    page = store.page
 
-    def delete_before_the_shadow_is_read(collection, uuids, **options):
+    def delete_before_the_shadow_is_read(collection, **options):
         if collection == spec.shadow:
             for side in (spec.live, spec.shadow):
                 store.delete(side, document(7).uuid, timeout_s=1)
-        return read(collection, uuids, **options)
+        return page(collection, **options)
 
-    monkeypatch.setattr(store, "read", delete_before_the_shadow_is_read)
+    monkeypatch.setattr(store, "page", delete_before_the_shadow_is_read)
     found = started.done("verify", "Docs")
     assert (found["evidence"]["objects_live"], found["evidence"]["objects_shadow"]) == (60, 59)
     assert found["reason"] == "60 objects, no differences; the counts differ by what was written between the two looks"
     assert started.done("verify", "Docs")["reason"] == "59 objects, no differences"
+
+
+def test_verify_of_contents_alone_looks_at_no_vector_and_is_no_pass_that_gates_ask_for(started):
+    started.proven_up_to(Phase.BACKFILLED)
+    store, migration = started.store, started.migration
+    shadow, key = migration.spec.shadow, document(3).uuid
+    store.unindex(shadow, key)
+    before = len(started.ledger.events(migration_id=migration.id, what=CLEAN_PASS))
+    found = started.done("verify", "Docs", "--contents")
+    assert (found["outcome"], found["evidence"]["objects_shadow"], found["evidence"]["vectors"]) == ("PASS", 60, False)
+    assert "not looked at" in started.run("verify", "Docs", "--contents").out
+    assert len(started.ledger.events(migration_id=migration.id, what=CLEAN_PASS)) == before
+    (copy,) = store.read(shadow, [key]).values()
+    store.put(shadow, replace(copy, properties={**copy.properties, "title": "changed by hand"}), timeout_s=1)
+    assert started.run("verify", "Docs", "--contents", "--json").json["evidence"]["kinds"] == {"content": 1}
+    for other in (("--repair",), ("--sample", "all")):
+        assert "Leave out --repair" in started.run("verify", "Docs", "--contents", *other).err
 
 
 def test_verify_before_there_is_a_shadow_says_what_to_run(started):

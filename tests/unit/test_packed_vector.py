@@ -34,8 +34,10 @@ def test_it_is_the_sequence_of_its_numbers() -> None:
     assert pickle.loads(pickle.dumps(PACKED)) == copy.deepcopy(PACKED) == NUMBERS
     assert not PackedVector(b"")
     assert PACKED
-    with pytest.raises(IndexError):
-        PACKED[5]
+    assert (PACKED[-1], PACKED[-5]) == (NUMBERS[-1], NUMBERS[-5])
+    for place in (5, -6):
+        with pytest.raises(IndexError):
+            PACKED[place]
 
 
 def test_numpy_takes_it_as_it_is() -> None:

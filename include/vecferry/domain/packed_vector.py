@@ -35,7 +35,10 @@ class PackedVector(Sequence[float]):
     @overload
     def __getitem__(self, place: slice) -> tuple[float, ...]: ...
     def __getitem__(self, place: int | slice) -> float | tuple[float, ...]:
-        return self._numbers()[place]
+        if isinstance(place, slice):
+            return self._numbers()[place]
+        number: float = struct.unpack_from("<f", self.content, 4 * range(len(self))[place])[0]
+        return number
 
     def __iter__(self) -> Iterator[float]:
         return iter(self._numbers())

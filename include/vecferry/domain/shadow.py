@@ -97,8 +97,11 @@ def stamps(
     }
 
 
-def differences(spec: ShadowSpec, live: StoredObject | None, shadow: StoredObject | None) -> list[str]:
-    """Why the shadow's object is not f(live): empty when it is. Recomputed from content; the stamps alone prove nothing."""
+def differences(spec: ShadowSpec, live: StoredObject | None, shadow: StoredObject | None, *, vectors: bool = True) -> list[str]:
+    """Why the shadow's object is not f(live): empty when it is. Recomputed from content; the stamps alone prove nothing.
+
+    Without ``vectors`` the migrated one need not be there, and is not judged. Live's own never is.
+    """
     if live is None:
         return [] if shadow is None else ["orphan"]
     if shadow is None:
@@ -109,23 +112,28 @@ def differences(spec: ShadowSpec, live: StoredObject | None, shadow: StoredObjec
         found.append("content")
     if shadow.stamp(STAMP_CONTENT_HASH) != wanted:
         found.append("content stamp")
-    return found + vector_differences(spec, live, shadow)
+    return found + (vector_differences if vectors else _stamp_differences)(spec, live, shadow)
 
 
 def vector_differences(spec: ShadowSpec, live: StoredObject, shadow: StoredObject) -> list[str]:
     """What is wrong with the migrated vector: space, text, length, or its absence without a reason."""
-    found = []
-    if (shadow.stamp(STAMP_MODEL), shadow.stamp(STAMP_VERSION) or "") != (spec.space.id, spec.space.version):
-        found.append("space")
-    text = spec.text_of(live)
-    if shadow.stamp(STAMP_TEXT_HASH) != text_hash(text):
-        found.append("text")
+    found = _stamp_differences(spec, live, shadow)
     vector = shadow.vectors.get(spec.vector_name)
     if vector is None:
         if not shadow.stamp(STAMP_SKIPPED):
             found.append("no vector")
-        elif text is not None and shadow.stamp(STAMP_SKIPPED) == NO_TEXT:
+        elif shadow.stamp(STAMP_SKIPPED) == NO_TEXT and spec.text_of(live) is not None:
             found.append("text")
     elif len(vector) != spec.space.dimensions:
         found.append("dimensions")
+    return found
+
+
+def _stamp_differences(spec: ShadowSpec, live: StoredObject, shadow: StoredObject) -> list[str]:
+    """Of what its stamps say: space and text."""
+    found = []
+    if (shadow.stamp(STAMP_MODEL), shadow.stamp(STAMP_VERSION) or "") != (spec.space.id, spec.space.version):
+        found.append("space")
+    if shadow.stamp(STAMP_TEXT_HASH) != text_hash(spec.text_of(live)):
+        found.append("text")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -104,6 +104,20 @@ class VectorStore(Protocol):
 
     def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
         """Whole objects with all vectors. An id missing in the answer is *positively* absent. At most 1,000 ids a call."""
+
+    def page(
+        self,
+        collection: str,
+        *,
+        after: str,
+        until: str,
+        limit: int,
+        tenant: str | None = None,
+        vectors: Collection[str] | None = None,
+    ) -> dict[str, StoredObject]:
+        """What ``keys`` lists, ascending, each object as ``read`` gives it; up to 1,000. For whoever only compares: that a key
+        is not listed proves no absence (rule 3). ``vectors`` names those that are needed, ``None`` is all of them; an object
+        may come with others too."""
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         """Replaces or creates one object, all vectors included. Returns once the server has acknowledged it."""

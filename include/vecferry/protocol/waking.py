@@ -22,7 +22,7 @@ from vecferry.errors import BadInput, NeedsPerson, Retryable, VecferryError
 from vecferry.ports import Clock, Event, Ledger, VectorStore
 
 WOKEN, PUT_BACK = "tenant_woken", "tenant_put_back"
-_READS = frozenset({"count", "keys", "read", "indexed", "stamp_counts"})
+_READS = frozenset({"count", "keys", "read", "page", "indexed", "stamp_counts"})
 _MOST_EVENTS = 1_000_000
 _PAGE = 1_000
 _ONLOAD_S, _POLL_S = 900.0, 0.2

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from vecferry.domain.chunks import LAST
+from vecferry.domain.objects import StoredObject
 from vecferry.domain.shadow import ShadowSpec
 from vecferry.ports import Clock, VectorStore
 from vecferry.protocol.reconcile import ReadAhead
@@ -27,16 +29,34 @@ class NextKeys:
 
 
 def next_keys(store: VectorStore, spec: ShadowSpec, *, after: str, until: str, limit: int, tenant: str | None) -> NextKeys:
-    """As ``keys_of_both``."""
+    """The next ``limit`` keys in ``(after, until]`` of either side, ascending; empty when neither has more."""
     live = store.keys(spec.live, after=after, until=until, limit=limit, tenant=tenant)
     shadow = store.keys(spec.shadow, after=after, until=until, limit=limit, tenant=tenant)
     keys = sorted({*live, *shadow})[:limit]  # no key of either side lies between these that is not among them
     return NextKeys(keys, frozenset(shadow))
 
 
-def keys_of_both(store: VectorStore, spec: ShadowSpec, *, after: str, until: str, limit: int, tenant: str | None) -> list[str]:
-    """The next ``limit`` keys in ``(after, until]`` of either side, ascending; empty when neither has more."""
-    return next_keys(store, spec, after=after, until=until, limit=limit, tenant=tenant).keys
+@dataclass(frozen=True)
+class ListedPage:
+    """Of either side what is listed under these keys, ascending."""
+
+    keys: list[str]
+    live: dict[str, StoredObject]
+    shadow: dict[str, StoredObject]
+
+
+def page_of_both(
+    store: VectorStore, spec: ShadowSpec, *, after: str, limit: int, tenant: str | None, vectors: bool
+) -> ListedPage:
+    """The next ``limit`` keys behind ``after`` of either side, and what is listed of them; no keys when neither has more.
+
+    Of live no vector but those that are carried, and of the shadow none but these where ``vectors`` are not looked at.
+    """
+    live = store.page(spec.live, after=after, until=LAST, limit=limit, tenant=tenant, vectors=spec.carried)
+    needed = None if vectors else spec.carried
+    shadow = store.page(spec.shadow, after=after, until=LAST, limit=limit, tenant=tenant, vectors=needed)
+    keys = sorted({*live, *shadow})[:limit]  # no key of either side lies between these that is not among them
+    return ListedPage(keys, {key: live[key] for key in keys if key in live}, {k: shadow[k] for k in keys if k in shadow})
 
 
 def read_both(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from vecferry.domain.objects import Vector
 from vecferry.steps.reembedding import Key
 
+_Unit = np.ndarray[Any, np.dtype[np.float64]]
 _CENTRE_FROM = 300
 MOST = 100
 
@@ -20,22 +24,17 @@ class Outliers:
     """
 
     def __init__(self) -> None:
-        self._first: list[tuple[Key, np.ndarray]] = []
-        self._centre: np.ndarray | None = None
+        self._first: list[tuple[Key, _Unit]] = []
+        self._centre: _Unit | None = None
         self._heap: list[tuple[float, str, str]] = []
 
-    def add(self, key: Key, vector: Vector | np.ndarray) -> None:
+    def add(self, vectors: Mapping[Key, Vector | np.ndarray]) -> None:
         """One that is zero or not finite is reported by itself, and not kept here."""
-        numbers = np.asarray(vector, dtype=np.float64)
-        length = float(np.linalg.norm(numbers))
-        if not length or not np.isfinite(length):
-            return
-        if self._centre is not None:
-            self._keep(key, numbers / length)
-            return
-        self._first.append((key, numbers / length))
-        if len(self._first) == _CENTRE_FROM:
-            self._settle()
+        of_length: dict[int, list[Key]] = defaultdict(list)
+        for key, vector in vectors.items():
+            of_length[len(vector)].append(key)
+        for keys in of_length.values():
+            self._add(keys, np.array([np.asarray(vectors[key], dtype=np.float32) for key in keys], dtype=np.float64))
 
     def keys(self) -> list[Key]:
         """The furthest first."""
@@ -43,16 +42,35 @@ class Outliers:
             self._settle()
         return [(tenant or None, key) for _, key, tenant in sorted(self._heap, reverse=True)]
 
+    def _add(self, keys: Sequence[Key], numbers: _Unit) -> None:
+        """Of one length, a row each."""
+        lengths = np.linalg.norm(numbers, axis=1)
+        directed = np.flatnonzero(np.isfinite(lengths) & (lengths > 0)).tolist()
+        units = numbers[directed] / lengths[directed, np.newaxis]
+        told = [keys[row] for row in directed]
+        if self._centre is None:
+            missing = _CENTRE_FROM - len(self._first)
+            self._first += zip(told[:missing], units[:missing], strict=True)
+            told, units = told[missing:], units[missing:]
+            if len(self._first) == _CENTRE_FROM:
+                self._settle()
+        if told:
+            self._keep(told, units)
+
     def _settle(self) -> None:
         usual = len(self._first[0][1])
-        self._centre = np.mean([unit for _, unit in self._first if len(unit) == usual], axis=0)
-        for key, unit in self._first:
-            self._keep(key, unit)
+        of_usual = [(key, unit) for key, unit in self._first if len(unit) == usual]
+        units = np.array([unit for _, unit in of_usual])
+        self._centre = units.mean(axis=0)
         self._first.clear()
+        self._keep([key for key, _ in of_usual], units)
 
-    def _keep(self, key: Key, unit: np.ndarray) -> None:
-        if self._centre is None or len(unit) != len(self._centre):
+    def _keep(self, keys: Sequence[Key], units: _Unit) -> None:
+        if self._centre is None or units.shape[1] != len(self._centre):
             return  # its length is reported by itself
-        heapq.heappush(self._heap, (-float(unit @ self._centre), key[1], key[0] or ""))
-        if len(self._heap) > MOST:
-            heapq.heappop(self._heap)
+        cosines = units @ self._centre
+        for row in np.argsort(cosines)[:MOST].tolist():
+            tenant, key = keys[row]
+            heapq.heappush(self._heap, (-float(cosines[row]), key, tenant or ""))
+            if len(self._heap) > MOST:
+                heapq.heappop(self._heap)

@@ -8,6 +8,8 @@ from vecferry.domain.objects import StoredObject, size_bytes
 
 PAGE_BYTES = 16 * 2**20
 """Of one side. Some pages are held at once, of both sides, whatever there is to copy."""
+_WEIGHED = 64
+"""Objects of a page that are weighed for all of it."""
 _FIRST = 64
 """Of a collection of which nothing is known yet."""
 
@@ -23,5 +25,6 @@ class PageSize:
     def seen(self, objects: Collection[StoredObject]) -> None:
         if not objects:  # what only the shadow has says nothing of the others
             return
-        mean = sum(map(size_bytes, objects)) / len(objects)
+        some = list(objects)[:: max(1, len(objects) // _WEIGHED)]
+        mean = sum(map(size_bytes, some)) / len(some)
         self.keys = max(1, min(self._most, int(PAGE_BYTES / max(mean, 1.0))))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vecferry.domain.chunks import LAST
-from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, Vector, content_hash
+from vecferry.domain.objects import STAMP_SKIPPED, StoredObject, content_hash
 from vecferry.ports import VectorStore
 from vecferry.protocol.not_indexed import not_indexed
 from vecferry.steps.outliers import Outliers
@@ -52,13 +52,12 @@ def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None
     seen, twins, off = Seen(), _Twins(), Outliers()
     for tenant in tenants_of(store, what.collection):
         after, size = "", PageSize(_PAGE)
-        while page := store.keys(what.collection, after=after, until=LAST, limit=size.keys, tenant=tenant):
-            objects = store.read(what.collection, page, tenant=tenant)
+        while objects := store.page(what.collection, after=after, until=LAST, limit=size.keys, tenant=tenant):
             size.seen(objects.values())
-            _look(what, objects, tenant, seen, twins, off)
+            off.add(_look(what, objects, tenant, seen, twins))
             for key in sorted(not_indexed(store, what.collection, objects, vector_name=what.name, tenant=tenant)):
                 seen.note("not indexed", key)
-            after = page[-1]
+            after = max(objects)
             progress(seen.objects)
     for key in twins.found():
         seen.note("duplicate", key)
@@ -67,8 +66,10 @@ def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None
 
 
 def _look(
-    what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen, twins: _Twins, off: Outliers
-) -> None:
+    what: VectorOf, objects: Mapping[str, StoredObject], tenant: str | None, seen: Seen, twins: _Twins
+) -> dict[Key, np.ndarray]:
+    """The vectors that have a direction."""
+    directed: dict[Key, np.ndarray] = {}
     for obj in objects.values():
         seen.objects += 1
         text = what.recipe.text_of(obj.properties)
@@ -80,20 +81,21 @@ def _look(
                 seen.note("no vector", obj.uuid)
             continue
         seen.lengths[len(vector)] += 1
-        _look_at_vector(obj, vector, text, tenant, seen, twins, off)
+        numbers = np.asarray(vector, dtype=np.float32)
+        if _has_direction(obj, numbers, seen):
+            twins.add(obj.uuid, numbers.tobytes(), text if text is not None else content_hash(obj, ()))
+            directed[(tenant, obj.uuid)] = numbers
+    return directed
 
 
-def _look_at_vector(
-    obj: StoredObject, vector: Vector, text: str | None, tenant: str | None, seen: Seen, twins: _Twins, off: Outliers
-) -> None:
-    numbers = np.asarray(vector, dtype=np.float32)
+def _has_direction(obj: StoredObject, numbers: np.ndarray, seen: Seen) -> bool:
     if not np.isfinite(numbers).all():
         seen.note("not finite", obj.uuid)
     elif not numbers.any():
         seen.note("zero", obj.uuid)
     else:
-        twins.add(obj.uuid, numbers.tobytes(), text if text is not None else content_hash(obj, ()))
-        off.add((tenant, obj.uuid), numbers)
+        return True
+    return False
 
 
 class _Twins:

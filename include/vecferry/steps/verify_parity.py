@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from vecferry.domain.chunks import LAST
 from vecferry.domain.journal import RowKind
 from vecferry.domain.left_out import left_out_reason
 from vecferry.domain.lifecycle import Migration, Phase
@@ -25,7 +24,7 @@ from vecferry.ports import Ports
 from vecferry.protocol.not_indexed import not_indexed
 from vecferry.protocol.reconcile import Reconciled
 from vecferry.steps import drift, restored_ledger, sweeps
-from vecferry.steps.both_sides import keys_of_both
+from vecferry.steps.both_sides import ListedPage, page_of_both
 from vecferry.steps.copying import copy_keys
 from vecferry.steps.create_shadow import copy_tenants
 from vecferry.steps.foreign_vectors import embed_again, refuse_to_mend_a_changed_model
@@ -37,7 +36,7 @@ from vecferry.steps.standing import has_work, refuse_if_paused
 from vecferry.steps.tenants import awake
 from vecferry.steps.told_in_log import ToldInLog
 
-_PAGE = 500
+_PAGE = 1_000
 _MOST_PASSES = 5
 _EXAMPLES = 10
 CLEAN_PASS = "parity_clean_pass"
@@ -225,7 +224,7 @@ def _scan(ports: Ports, migration: Migration, result: Pass, *, repair: bool, pro
     told = ToldInLog(ports.clock, f"{migration.id}: compared", lambda: count_all(ports.store, migration.spec.live))
     for tenant in tenants:
         result.tenant, result.after = tenant, result.after if tenant == result.tenant else ""
-        with closing(_pages(ports, migration, result.after, tenant)) as pages:
+        with closing(_pages(ports, migration, result.after, tenant, vectors=vectors)) as pages:
             for page in pages:
                 _compare_page(ports, migration, page, tenant, result, repair=repair, vectors=vectors)
                 result.after = page.keys[-1]
@@ -234,48 +233,32 @@ def _scan(ports: Ports, migration: Migration, result: Pass, *, repair: bool, pro
                     progress(result)
 
 
-@dataclass(frozen=True)
-class _Page:
-    """Both sides of these keys, and which of them rows covered before they were read."""
-
-    keys: list[str]
-    covered: set[str]
-    live: dict[str, StoredObject]
-    shadow: dict[str, StoredObject]
-
-
-def _pages(ports: Ports, migration: Migration, after: str, tenant: str | None) -> Generator[_Page, None, None]:
+def _pages(
+    ports: Ports, migration: Migration, after: str, tenant: str | None, *, vectors: bool
+) -> Generator[ListedPage, None, None]:
     """One is read ahead: the store is at work while hashes are computed. What is older by it and differs is read again."""
     size = PageSize(_PAGE)
+
+    def read(after: str) -> ListedPage:
+        return page_of_both(ports.store, migration.spec, after=after, limit=size.keys, tenant=tenant, vectors=vectors)
+
     with ports.executor(1) as executor:
-        ahead = executor.submit(_read_page, ports, migration, after, tenant, size.keys)
-        while page := ahead.result():
-            size.seen(page.live.values())
-            ahead = executor.submit(_read_page, ports, migration, page.keys[-1], tenant, size.keys)
+        ahead = executor.submit(read, after)
+        while (page := ahead.result()).keys:
+            size.seen(page.shadow.values() or page.live.values())
+            ahead = executor.submit(read, page.keys[-1])
             yield page
 
 
-def _read_page(ports: Ports, migration: Migration, after: str, tenant: str | None, limit: int) -> _Page | None:
-    store, spec = ports.store, migration.spec
-    keys = keys_of_both(store, spec, after=after, until=LAST, limit=limit, tenant=tenant)
-    if not keys:
-        return None
-    covered = ports.ledger.covered(migration.id, keys, tenant=tenant)
-    live = store.read(spec.live, keys, tenant=tenant)
-    return _Page(keys, covered, live, store.read(spec.shadow, keys, tenant=tenant))
-
-
 def _compare_page(
-    ports: Ports, migration: Migration, page: _Page, tenant: str | None, result: Pass, *, repair: bool, vectors: bool
+    ports: Ports, migration: Migration, page: ListedPage, tenant: str | None, result: Pass, *, repair: bool, vectors: bool
 ) -> None:
-    covered, live, shadow = page.covered, page.live, page.shadow
-    found = _differing(migration.spec, page.keys, live, shadow)
+    live, shadow = page.live, page.shadow
+    found = _differing(migration.spec, page.keys, live, shadow, vectors=vectors)
     result.objects_live += len(live)
     result.objects_shadow += len(shadow)
     result.left_out.update(reason for copy in shadow.values() if (reason := left_out_reason(copy)))
-    if found:
-        covered |= ports.ledger.covered(migration.id, list(found), tenant=tenant)
-        found = _still_there(ports, migration, found, covered, tenant)
+    found, covered = _still_there(ports, migration, found, tenant, vectors=vectors) if found else (found, set())
     uncovered = {key: why for key, why in found.items() if key not in covered}
     native = _native(migration, uncovered)
     uncovered = {key: why for key, why in uncovered.items() if key not in native}
@@ -300,9 +283,8 @@ def _look_at_vectors(
     result: Pass,
 ) -> set[str]:
     """Which copies no search finds; those that were ``found`` to differ are not asked for."""
-    for key, obj in shadow.items():
-        if vector := obj.vectors.get(migration.spec.vector_name):
-            result.outliers.add((tenant, key), vector)
+    name = migration.spec.vector_name
+    result.outliers.add({(tenant, key): obj.vectors[name] for key, obj in shadow.items() if obj.vectors.get(name)})
     unindexed = _unindexed(ports, migration, {key: obj for key, obj in shadow.items() if key not in found}, tenant)
     result.unindexed += len(unindexed)
     result.examples = (result.examples + [f"{key}: not indexed" for key in sorted(unindexed)])[:_EXAMPLES]
@@ -337,23 +319,30 @@ def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | Non
 
 
 def _differing(
-    spec: ShadowSpec, keys: Sequence[str], live: Mapping[str, StoredObject], shadow: Mapping[str, StoredObject]
+    spec: ShadowSpec,
+    keys: Sequence[str],
+    live: Mapping[str, StoredObject],
+    shadow: Mapping[str, StoredObject],
+    *,
+    vectors: bool,
 ) -> dict[str, list[str]]:
-    return {key: why for key in keys if (why := differences(spec, live.get(key), shadow.get(key)))}
+    return {key: why for key in keys if (why := differences(spec, live.get(key), shadow.get(key), vectors=vectors))}
 
 
 def _still_there(
-    ports: Ports, migration: Migration, found: dict[str, list[str]], covered: set[str], tenant: str | None
-) -> dict[str, list[str]]:
-    """Two reads are not one: an application may have written between them, and its row come and gone. Look again."""
+    ports: Ports, migration: Migration, found: dict[str, list[str]], tenant: str | None, *, vectors: bool
+) -> tuple[dict[str, list[str]], set[str]]:
+    """What still differs, and which of it rows cover. Two reads are not one: an application may have written between them, and
+    its row come and gone. So what no row covers is read again, by id; rows are asked for before it and after it (rule 12)."""
+    spec, store, ledger = migration.spec, ports.store, ports.ledger
+    covered = ledger.covered(migration.id, list(found), tenant=tenant)
     doubtful = [key for key in found if key not in covered]
     if not doubtful:
-        return found
-    spec, store = migration.spec, ports.store
+        return found, covered
     live = store.read(spec.live, doubtful, tenant=tenant)
-    again = _differing(spec, doubtful, live, store.read(spec.shadow, doubtful, tenant=tenant))
-    covered |= ports.ledger.covered(migration.id, doubtful, tenant=tenant)
-    return {key: why for key, why in found.items() if key in covered or key in again}
+    again = _differing(spec, doubtful, live, store.read(spec.shadow, doubtful, tenant=tenant), vectors=vectors)
+    covered |= ledger.covered(migration.id, doubtful, tenant=tenant)
+    return {key: why for key, why in found.items() if key in covered or key in again}, covered
 
 
 def _unindexed(ports: Ports, migration: Migration, copies: Mapping[str, StoredObject], tenant: str | None) -> set[str]:

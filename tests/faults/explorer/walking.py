@@ -112,7 +112,7 @@ class Walker:
     def _is_at_something(self, engine: Engine) -> bool:
         actor = engine.actors.get(self._current)
         at = actor.at if actor is not None else None
-        return not isinstance(at, Request) or at.kind.writes or at.name == "read"
+        return not isinstance(at, Request) or at.kind.writes or at.name in ("read", "page")
 
 
 def works_of(scenario: Scenario, random: Random) -> Works:

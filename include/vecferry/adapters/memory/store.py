@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -43,6 +43,12 @@ Hook = Callable[[str, str, Call], None]
 
 def _pass(name: str, collection: str, call: Call) -> None:
     return None
+
+
+def _with(obj: StoredObject, vectors: Collection[str] | None) -> StoredObject:
+    """Without what nobody asked for, so that who does use it is found out."""
+    wanted = obj.vectors if vectors is None else {name: v for name, v in obj.vectors.items() if name in vectors}
+    return replace(obj, vectors=wanted)
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,23 @@ class MemoryStore:
             return {u: copy.deepcopy(objects[u]) for u in map(canonical_uuid, uuids) if u in objects}
 
         return self._call("read", collection, effect, uuids=uuids, tenant=tenant)
+
+    def page(
+        self,
+        collection: str,
+        *,
+        after: str,
+        until: str,
+        limit: int,
+        tenant: str | None = None,
+        vectors: Collection[str] | None = None,
+    ) -> dict[str, StoredObject]:
+        def effect() -> dict[str, StoredObject]:
+            objects = self._of(collection).shard(tenant).objects
+            listed = sorted(key for key in objects if after.lower() < key <= until.lower())[:limit]
+            return {key: copy.deepcopy(_with(objects[key], vectors)) for key in listed}
+
+        return self._call("page", collection, effect, tenant=tenant)
 
     def indexed(
         self, collection: str, vectors: Mapping[str, Vector], *, vector_name: str, tenant: str | None = None

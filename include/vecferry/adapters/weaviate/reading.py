@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from vecferry.adapters.weaviate.calls import QUORUM, Calls, path_of, per_tenant
@@ -21,6 +22,7 @@ from vecferry.errors import BadInput, Retryable
 MOST_IDS = 1_000
 PAGE = 500
 """Ids in one request: an answer of 3,072-dimensional vectors stays below 10 MB."""
+_RECENT_S = 1.0
 _BEYOND = "g"
 """Behind every id."""
 _ONE_BY_ONE = 2
@@ -34,6 +36,7 @@ class Reading:
     def __init__(self, calls: Calls, keys: Keys) -> None:
         self._calls = calls
         self._keys = keys
+        self._schemas: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
     def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
         wanted = [canonical_uuid(uuid) for uuid in dict.fromkeys(uuids)]
@@ -50,6 +53,57 @@ class Reading:
         absent = [uuid for uuid in wanted if uuid not in found]
         again = [*flipped, *self._doubtful(collection, schema, absent, tenant)]
         return {uuid: obj for uuid, obj in found.items() if uuid not in flipped} | self._each(collection, again, tenant)
+
+    def page(
+        self,
+        collection: str,
+        *,
+        after: str,
+        until: str,
+        limit: int,
+        tenant: str | None = None,
+        vectors: Collection[str] | None = None,
+    ) -> dict[str, StoredObject]:
+        """By one request, where one replica's word is the collection's and gRPC carries all: decision 0029."""
+        after, until = after.lower(), until.lower()
+        schema = self._recent_schema(collection)
+        if has_references(schema) or replicas(schema) > 1:
+            keys = self._keys.keys(collection, after=after, until=until, limit=limit, tenant=tenant)
+            objects = self.read(collection, keys, tenant=tenant)
+            return {key: objects[key] for key in keys if key in objects}
+        found: dict[str, StoredObject] = {}
+        if not after:  # an empty cursor is none; see Keys.keys
+            found, after = self._each(collection, [FIRST], tenant), FIRST
+        if len(found) < limit:
+            found |= self._following(collection, whole_objects(schema, vectors), after, limit - len(found), tenant)
+        found = {key: obj for key, obj in found.items() if key <= until}
+        flipped = {key for key, obj in found.items() if may_be_flipped(obj.properties)}
+        again = self._each(collection, sorted(flipped), tenant) if flipped else {}
+        return {key: again.get(key, obj) for key, obj in found.items() if key in again or key not in flipped}
+
+    def _recent_schema(self, collection: str) -> Mapping[str, Any]:
+        """Of the last second. What has a property that is younger was written since, and so is not what a scan vouches for."""
+        at, schema = self._schemas.get(collection, (float("-inf"), {}))
+        if time.monotonic() - at >= _RECENT_S:
+            at, schema = time.monotonic(), self._calls.raw_schema(collection)
+            self._schemas[collection] = (at, schema)
+        return schema
+
+    def _following(
+        self, collection: str, parts: Mapping[str, Any], after: str, limit: int, tenant: str | None
+    ) -> dict[str, StoredObject]:
+        """In halves where it is too large for an answer, as in ``_page``."""
+        request = search_request(collection, tenant=tenant, limit=limit, after=after, **parts)
+        try:
+            results = self._calls.grpc("Search", request, where=collection).results
+        except AnswerTooLarge:
+            if limit == 1:
+                return self._each(collection, self._keys.page(collection, after=after, limit=1, tenant=tenant), tenant)
+            first = self._following(collection, parts, after, limit // 2, tenant)
+            if not first:
+                return first
+            return first | self._following(collection, parts, max(first), limit - limit // 2, tenant)
+        return {result.metadata.id: _from_grpc(result, tenant) for result in results}
 
     def _listed(
         self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None

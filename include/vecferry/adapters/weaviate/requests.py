@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from vecferry.adapters.weaviate.schema_shape import has_blobs, is_object, is_reference, vector_names
@@ -31,11 +31,12 @@ def keys_only() -> dict[str, Any]:
     return {"metadata": search_get_pb2.MetadataRequest(uuid=True), "properties": search_get_pb2.PropertiesRequest()}
 
 
-def whole_objects(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Every property and vector, at QUORUM. Blobs come only if they are named, so then all are."""
+def whole_objects(schema: Mapping[str, Any], vectors: Collection[str] | None = None) -> dict[str, Any]:
+    """Every property and vector, at QUORUM; of the vectors only these, if they are named. Blobs come only if they are named,
+    so then all are."""
     from weaviate.proto.v1 import base_pb2, search_get_pb2
 
-    names = vector_names(schema)
+    names = [name for name in vector_names(schema) if vectors is None or name in vectors]
     properties = schema.get("properties") or ()
     return {
         "consistency_level": base_pb2.CONSISTENCY_LEVEL_QUORUM,

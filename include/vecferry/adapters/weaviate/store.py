@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -123,6 +123,18 @@ class WeaviateStore:
 
     def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
         return self._reading.read(collection, uuids, tenant=tenant)
+
+    def page(
+        self,
+        collection: str,
+        *,
+        after: str,
+        until: str,
+        limit: int,
+        tenant: str | None = None,
+        vectors: Collection[str] | None = None,
+    ) -> dict[str, StoredObject]:
+        return self._reading.page(collection, after=after, until=until, limit=limit, tenant=tenant, vectors=vectors)
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         self._writing.put(collection, obj, timeout_s=timeout_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from vecferry.adapters.memory.store import MemoryStore
@@ -47,6 +47,19 @@ class SimulatedStore(MemoryStore):
         if collection != LIVE:
             return super().read(collection, uuids, tenant=tenant)
         return {key: self._object(key) for key in uuids if holds(self._ids, uuid.UUID(key).int)}
+
+    def page(
+        self,
+        collection: str,
+        *,
+        after: str,
+        until: str,
+        limit: int,
+        tenant: str | None = None,
+        vectors: Collection[str] | None = None,
+    ) -> dict[str, StoredObject]:
+        keys = self.keys(collection, after=after, until=until, limit=limit, tenant=tenant)
+        return self.read(collection, keys, tenant=tenant)
 
     def _object(self, key: str) -> StoredObject:
         return StoredObject(
