@@ -165,7 +165,7 @@ def test_other_workers_may_put_it_back_and_wake_it_again_and_again(world: World,
     migration = world.ledger.migration(migration_id)
     live, read, refused = migration.spec.live, world.store.read, []
 
-    def disturbed(collection: str, keys: list[str], *, tenant: str | None = None) -> Any:
+    def disturbed(collection: str, keys: list[str], *, tenant: str | None = None, **_: Any) -> Any:
         """The first three reads are refused. After the second, another worker has woken the tenant before we look."""
         if len(refused) == 3:
             return read(collection, keys, tenant=tenant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import threading
@@ -71,6 +72,7 @@ def forked(work: Callable[[], bool]) -> int:
     """Runs ``work`` in a child; its exit status, 0 where ``work`` was true. A child that hangs is killed and gives −9."""
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(CHILD_S - 2, file=2)  # where it stands, if it hangs
         try:
             os._exit(0 if work() else 1)
         except BaseException as error:

@@ -56,6 +56,10 @@ class ShadowSpec:
     hash_version: int = HASH_VERSION
     vectorizer: KeptVectorizer | None = None
 
+    def read_of(self, collection: str) -> tuple[str, ...] | None:
+        """The vectors to read of this side: of live's only those that are carried, all of the shadow's (``None``)."""
+        return self.carried if collection == self.live else None
+
     def text_of(self, live: StoredObject) -> str | None:
         return self.recipe.text_of(live.properties)
 

@@ -102,8 +102,11 @@ class VectorStore(Protocol):
         """Up to ``limit`` UUIDs in ``(after, until]``, ascending; ``after=""`` includes the all-zero one. A cursor reads
         one replica: what it gives are keys only (rule 3). An empty list means that the range has no more."""
 
-    def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
-        """Whole objects with all vectors. An id missing in the answer is *positively* absent. At most 1,000 ids a call."""
+    def read(
+        self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, vectors: Collection[str] | None = None
+    ) -> dict[str, StoredObject]:
+        """Whole objects. An id missing in the answer is *positively* absent. At most 1,000 ids a call. ``vectors`` names those
+        that are needed, ``None`` is all of them; an object may come with others too."""
 
     def page(
         self,
@@ -116,8 +119,7 @@ class VectorStore(Protocol):
         vectors: Collection[str] | None = None,
     ) -> dict[str, StoredObject]:
         """What ``keys`` lists, ascending, each object as ``read`` gives it; up to 1,000. For whoever only compares: that a key
-        is not listed proves no absence (rule 3). ``vectors`` names those that are needed, ``None`` is all of them; an object
-        may come with others too."""
+        is not listed proves no absence (rule 3)."""
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         """Replaces or creates one object, all vectors included. Returns once the server has acknowledged it."""

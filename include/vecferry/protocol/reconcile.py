@@ -170,7 +170,7 @@ class Reconciler:
         """Rule 13: what was in a tenant that is gone is absent. Twice positively: the read was refused for it, and the list
         of tenants does not have it. Without that the rows of a removed tenant would never clear, and block the end."""
         try:
-            return self.store.read(collection, keys, tenant=tenant)
+            return self.store.read(collection, keys, tenant=tenant, vectors=self.spec.read_of(collection))
         except BadInput:
             if tenant is None or tenant in self.store.tenants(collection):
                 raise

@@ -76,6 +76,6 @@ def read_both(
     at_s = clock.monotonic()
     if tenant is not None and tenant not in store.tenants(spec.live):
         return BothSides(ReadAhead({}, {}), at_s)
-    live = store.read(spec.live, keys, tenant=tenant)
+    live = store.read(spec.live, keys, tenant=tenant, vectors=spec.read_of(spec.live))
     copied = keys if in_shadow is None else [key for key in keys if key in in_shadow]
     return BothSides(ReadAhead(live, store.read(spec.shadow, copied, tenant=tenant) if copied else {}), at_s)

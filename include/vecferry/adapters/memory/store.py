@@ -177,13 +177,15 @@ class MemoryStore:
 
         return self._call("keys", collection, effect, tenant=tenant)
 
-    def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
+    def read(
+        self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, vectors: Collection[str] | None = None
+    ) -> dict[str, StoredObject]:
         if len(uuids) > MOST_IDS:
             raise BadInput(f"{len(uuids)} ids in one read", where=collection, next_action=f"Ask for {MOST_IDS} at most.")
 
         def effect() -> dict[str, StoredObject]:
             objects = self._of(collection).shard(tenant).objects
-            return {u: copy.deepcopy(objects[u]) for u in map(canonical_uuid, uuids) if u in objects}
+            return {u: copy.deepcopy(_with(objects[u], vectors)) for u in map(canonical_uuid, uuids) if u in objects}
 
         return self._call("read", collection, effect, uuids=uuids, tenant=tenant)
 

@@ -38,7 +38,9 @@ class Reading:
         self._keys = keys
         self._schemas: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
-    def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
+    def read(
+        self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, vectors: Collection[str] | None = None
+    ) -> dict[str, StoredObject]:
         wanted = [canonical_uuid(uuid) for uuid in dict.fromkeys(uuids)]
         if len(wanted) > MOST_IDS:
             raise BadInput(f"{len(wanted)} ids in one read", where=collection, next_action=f"Ask for {MOST_IDS} at most.")
@@ -48,7 +50,7 @@ class Reading:
         schema = self._calls.raw_schema(collection)
         if has_references(schema):
             return self._listed(collection, schema, wanted, tenant)
-        found = self._pages(collection, schema, wanted, tenant)
+        found = self._pages(collection, whole_objects(schema, vectors), replicas(schema), wanted, tenant)
         flipped = [uuid for uuid, obj in found.items() if may_be_flipped(obj.properties)]
         absent = [uuid for uuid in wanted if uuid not in found]
         again = [*flipped, *self._doubtful(collection, schema, absent, tenant)]
@@ -134,29 +136,29 @@ class Reading:
         return objects, listed[-1]["id"] if len(listed) >= len(page) else _BEYOND
 
     def _pages(
-        self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None
+        self, collection: str, parts: Mapping[str, Any], replicas: int, wanted: Sequence[str], tenant: str | None
     ) -> dict[str, StoredObject]:
         found: dict[str, StoredObject] = {}
         for start in range(0, len(wanted), PAGE):
-            found |= self._page(collection, schema, wanted[start : start + PAGE], tenant)
+            found |= self._page(collection, parts, replicas, wanted[start : start + PAGE], tenant)
         if not found.keys() <= set(wanted):
             raise Retryable("the answer holds objects that were not asked for", where=collection)
         return found
 
     def _page(
-        self, collection: str, schema: Mapping[str, Any], page: Sequence[str], tenant: str | None
+        self, collection: str, parts: Mapping[str, Any], replicas: int, page: Sequence[str], tenant: str | None
     ) -> dict[str, StoredObject]:
         """In halves where it is too large for an answer; an object that is so by itself comes by REST, which has no limit."""
-        request = search_request(collection, tenant=tenant, limit=len(page), filters=by_ids(page), **whole_objects(schema))
+        request = search_request(collection, tenant=tenant, limit=len(page), filters=by_ids(page), **parts)
         try:
             results = self._calls.grpc("Search", request, where=collection).results
         except AnswerTooLarge:
             if len(page) == 1:
                 return self._each(collection, page, tenant)
             middle = len(page) // 2
-            first, second = (self._page(collection, schema, half, tenant) for half in (page[:middle], page[middle:]))
+            first, second = (self._page(collection, parts, replicas, half, tenant) for half in (page[:middle], page[middle:]))
             return first | second
-        consistent = (result for result in results if replicas(schema) == 1 or result.metadata.is_consistent)
+        consistent = (result for result in results if replicas == 1 or result.metadata.is_consistent)
         return {result.metadata.id: _from_grpc(result, tenant) for result in consistent}
 
     def _doubtful(self, collection: str, schema: Mapping[str, Any], absent: Sequence[str], tenant: str | None) -> list[str]:

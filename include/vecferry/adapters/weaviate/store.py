@@ -121,8 +121,10 @@ class WeaviateStore:
     def keys(self, collection: str, *, after: str, until: str, limit: int, tenant: str | None = None) -> list[str]:
         return self._keys.keys(collection, after=after, until=until, limit=limit, tenant=tenant)
 
-    def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
-        return self._reading.read(collection, uuids, tenant=tenant)
+    def read(
+        self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, vectors: Collection[str] | None = None
+    ) -> dict[str, StoredObject]:
+        return self._reading.read(collection, uuids, tenant=tenant, vectors=vectors)
 
     def page(
         self,

@@ -43,9 +43,11 @@ class SimulatedStore(MemoryStore):
         self.looks, self.seconds = self.looks + 1, self.seconds + time.perf_counter() - started
         return keys
 
-    def read(self, collection: str, uuids: Sequence[str], *, tenant: str | None = None) -> dict[str, StoredObject]:
+    def read(
+        self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, vectors: Collection[str] | None = None
+    ) -> dict[str, StoredObject]:
         if collection != LIVE:
-            return super().read(collection, uuids, tenant=tenant)
+            return super().read(collection, uuids, tenant=tenant, vectors=vectors)
         return {key: self._object(key) for key in uuids if holds(self._ids, uuid.UUID(key).int)}
 
     def page(
