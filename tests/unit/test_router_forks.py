@@ -72,7 +72,7 @@ def forked(work: Callable[[], bool]) -> int:
     """Runs ``work`` in a child; its exit status, 0 where ``work`` was true. A child that hangs is killed and gives −9."""
     child = os.fork()
     if child == 0:
-        faulthandler.dump_traceback_later(CHILD_S - 2, file=2)  # where it stands, if it hangs
+        faulthandler.register(signal.SIGUSR1, file=2)
         try:
             os._exit(0 if work() else 1)
         except BaseException as error:
@@ -84,6 +84,8 @@ def forked(work: Callable[[], bool]) -> int:
         if ended:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.02)
+    os.kill(child, signal.SIGUSR1)  # it tells where it stands
+    time.sleep(1)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return -signal.SIGKILL
