@@ -72,10 +72,10 @@ def test_pages_of_objects_are_the_keys_with_what_a_read_gives(
     store.put(collection, StoredObject(FIRST, {"title": "zero"}, {UNNAMED: [0.5] * 8}), timeout_s=TIMEOUT_S)
     ids = [FIRST, *fill(store, collection, range(1, 40))]
     until, found = ids[-2], {}
-    while page := store.page(collection, after=max(found, default=""), until=until, limit=limit):
-        assert len(page) <= limit
-        assert list(page) == sorted(page)
-        found |= page
+    while (page := store.page(collection, after=max(found, default=""), until=until, limit=limit)).keys:
+        assert len(page.keys) <= limit
+        assert page.keys == sorted(page.objects) == list(page.objects)
+        found |= page.objects
     assert found == store.read(collection, ids[:-1])
 
 
@@ -87,7 +87,7 @@ def test_a_page_brings_the_vectors_that_were_asked_for(store: VectorStore, new_c
     objects = [StoredObject(key, {"title": key}, vectors) for key in ids]
     assert store.put_batch(collection, objects, timeout_s=TIMEOUT_S) == {}
     for asked in (None, (), ("other",), ("main", "other")):
-        page = store.page(collection, after="", until=LAST, limit=10, vectors=asked)
+        page = store.page(collection, after="", until=LAST, limit=10, vectors=asked).objects
         assert [set(obj.vectors) for obj in page.values()] == [set(vectors if asked is None else asked)] * 3
         assert [obj.properties for obj in page.values()] == [{"title": key} for key in ids]
     assert page[ids[0]].vectors == vectors
@@ -97,8 +97,8 @@ def test_a_page_is_of_one_tenant(store: VectorStore, new_collection: NewCollecti
     collection = new_collection(multiTenancyConfig={"enabled": True})
     store.add_tenants(collection, {"a": "ACTIVE", "b": "ACTIVE"})
     ids = fill(store, collection, range(1, 4), tenant="a")
-    assert list(store.page(collection, after="", until=LAST, limit=10, tenant="a")) == ids
-    assert store.page(collection, after="", until=LAST, limit=10, tenant="b") == {}
+    assert store.page(collection, after="", until=LAST, limit=10, tenant="a").keys == ids
+    assert store.page(collection, after="", until=LAST, limit=10, tenant="b").keys == []
 
 
 def test_a_page_of_a_missing_collection_is_no_empty_page(store: VectorStore) -> None:

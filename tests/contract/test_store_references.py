@@ -52,7 +52,7 @@ def test_references_are_read_in_their_order_from_pages_as_one_by_one(store: Vect
     page = store.read(source, ids)
     assert set(page) == set(ids[:9])
     assert {uuid: store.read(source, [uuid])[uuid] for uuid in page} == page
-    assert store.page(source, after="", until=LAST, limit=100) == page
+    assert store.page(source, after="", until=LAST, limit=100).objects == page
     assert beacons_of(page[an_id(1)]) == [an_id(2), an_id(1), an_id(2)]
     assert page[an_id(8)].properties["to"] == []
     assert set(store.read(source, [an_id(n) for n in (2, 5, 9, 40)])) == {an_id(n) for n in (2, 5, 9)}

@@ -91,7 +91,7 @@ def test_a_page_is_read_exactly_as_one_by_one(real_store: WeaviateStore, spec: S
     page = real_store.read(spec.live, IDS)
     for uuid in IDS:
         assert page[uuid] == real_store.read(spec.live, [uuid])[uuid]
-    assert real_store.page(spec.live, after="", until=LAST, limit=100) == page
+    assert real_store.page(spec.live, after="", until=LAST, limit=100).objects == page
     whole = page[IDS[0]].properties
     assert set(whole) == {p["name"] for p in TYPES}
     assert whole["date"] == "2024-02-03T04:05:06.123456789+02:00"

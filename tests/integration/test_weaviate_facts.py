@@ -328,7 +328,7 @@ def test_what_one_grpc_message_cannot_hold_is_read_and_written_in_parts(
     found = store.read("Docs", keys)
     assert found.keys() == set(keys)
     assert all(obj.properties["picture"] == blob for obj in found.values())
-    assert store.page("Docs", after="", until=LAST, limit=250) == found
+    assert store.page("Docs", after="", until=LAST, limit=250).objects == found
 
     def too_large(*given: Any, **named: Any) -> Any:
         raise AnswerTooLarge("larger than max")

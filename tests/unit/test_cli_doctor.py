@@ -131,8 +131,9 @@ def test_vectors_that_a_server_takes_only_by_mistake_are_found(world, monkeypatc
     page = world.store.page
 
     def mistaken(*args, **named):
-        found = page(*args, **named)
-        return {k: replace(obj, vectors={UNNAMED: vector}) if k == document(3).uuid else obj for k, obj in found.items()}
+        found, key = page(*args, **named), document(3).uuid
+        odd = {key: replace(found.objects[key], vectors={UNNAMED: vector})} if key in found.objects else {}
+        return replace(found, objects=found.objects | odd)
 
     monkeypatch.setattr(world.store, "page", mistaken)
     assert says in found(world, "Docs", code=1)["lengths"]["what"]

@@ -207,6 +207,7 @@ def test_verify_of_contents_alone_looks_at_no_vector_and_is_no_pass_that_gates_a
     store.unindex(shadow, key)
     before = len(started.ledger.events(migration_id=migration.id, what=CLEAN_PASS))
     found = started.done("verify", "Docs", "--contents")
+    assert found["reason"] == "60 objects, no differences of contents and stamps, vectors not looked at"
     assert (found["outcome"], found["evidence"]["objects_shadow"], found["evidence"]["vectors"]) == ("PASS", 60, False)
     assert "not looked at" in started.run("verify", "Docs", "--contents").out
     assert len(started.ledger.events(migration_id=migration.id, what=CLEAN_PASS)) == before

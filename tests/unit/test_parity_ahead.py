@@ -9,7 +9,10 @@ import pytest
 from tests.support.memory_world import World, make_world, request
 from vecferry.domain.lifecycle import Migration, Phase
 from vecferry.errors import Retryable
-from vecferry.steps import backfill, stage_runner, verify_parity
+from vecferry.ports import Page
+from vecferry.steps import backfill, scanning, stage_runner, verify_parity
+from vecferry.steps.page_size import PageSize
+from vecferry.steps.reembedding import VectorOf
 
 LAST_KEY = "f" * 36
 
@@ -65,6 +68,58 @@ def test_every_object_is_compared_whatever_the_pages(world: World, migration: Mi
     world.store.delete(migration.spec.shadow, keys_of(world, migration)[-1], timeout_s=1)
     found = verify_parity.compare(world.ports, migration, repair=False, sample=0)
     assert (found.objects_live, found.objects_shadow, found.differences) == (20, 19, 1)
+
+
+class Holed:
+    """A store whose listing of the first collection shows a key that is deleted in all of them before it is read."""
+
+    def __init__(self, store: Any, key: str, *collections: str) -> None:
+        self._store, self._page = store, store.page
+        self._key, self._collections = key, collections
+
+    def page(self, collection: str, **place: Any) -> Page:
+        found: Page = self._page(collection, **place)
+        if collection == self._collections[0] and self._key in found.keys:
+            for each in self._collections:
+                self._store.delete(each, self._key, timeout_s=1)
+            del found.objects[self._key]
+        return found
+
+
+def test_what_lies_behind_an_object_that_is_gone_when_it_is_read_is_compared_all_the_same(
+    world: World, migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live lists a, b of a, b, m, c; b goes. The shadow lists a, c: were c the end of the page, nobody would look for m."""
+    monkeypatch.setattr(verify_parity, "_PAGE", 2)
+    live, shadow = migration.spec.live, migration.spec.shadow
+    _, gone, missing, *_ = keys_of(world, migration)
+    monkeypatch.setattr(world.store, "page", Holed(world.store, gone, live, shadow).page)
+    world.store.delete(shadow, missing, timeout_s=1)
+    found = verify_parity.compare(world.ports, migration, repair=False, sample=0)
+    assert found.examples == [f"{missing}: missing"]
+
+
+def test_a_page_of_which_nothing_is_left_does_not_end_a_scan(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "PageSize", lambda most: PageSize(1))
+    first = world.store.keys("Docs", after="", until=LAST_KEY, limit=1)[0]
+    monkeypatch.setattr(world.store, "page", Holed(world.store, first, "Docs").page)
+    pin = world.ledger.pin("Docs")
+    seen = scanning.scan(world.store, VectorOf("Docs", pin.vector_name, pin.recipe))
+    assert seen.objects == 19
+
+
+def test_what_is_mended_is_mended_in_parts_that_a_busy_store_takes(
+    world: World, migration: Migration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_parity, "_PAGE", 20)
+    monkeypatch.setattr(verify_parity, "_MENDED_TOGETHER", 6)
+    for key in keys_of(world, migration):
+        world.store.delete(migration.spec.shadow, key, timeout_s=1)
+    sizes: list[int] = []
+    world.store.before = lambda name, _, call: sizes.append(len(call.objects)) if name == "put_batch" else None
+    verify_parity.compare(world.ports, migration, repair=True, sample=0)
+    assert sizes == [6, 6, 6, 2]
+    assert verify_parity.compare(world.ports, migration, repair=False, sample=0).differences == 0
 
 
 def test_what_the_index_does_not_find_is_asked_for_again_when_its_queue_is_empty(

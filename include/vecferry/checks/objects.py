@@ -80,7 +80,7 @@ def _look(ports: Ports, migration: Migration, keys: Sequence[Key]) -> dict[Key, 
     spec = migration.spec
     rows: dict[Key, dict[str, Any]] = {}
     for tenant, page in _pages(keys):
-        live = ports.store.read(spec.live, page, tenant=tenant)
+        live = ports.store.read(spec.live, page, tenant=tenant, vectors=spec.read_of(spec.live))
         shadow = ports.store.read(spec.shadow, page, tenant=tenant)
         for key in page:
             rows[(tenant, key)] = _row(migration, key, live.get(key), shadow.get(key))

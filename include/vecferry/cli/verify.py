@@ -131,7 +131,8 @@ def _verdict(found: dict[str, Any], drifted: list[str]) -> Verdict:
     if found["differences"]:
         return Verdict("verify_parity", Outcome.FAIL, counted(found["differences"], "difference"), evidence)
     objects = counted(found["objects_live"], "object")
-    return Verdict("verify_parity", Outcome.PASS, f"{objects}, no differences{_while_writing(found)}", evidence)
+    of = " of contents and stamps, vectors not looked at" if found.get("vectors") is False else ""
+    return Verdict("verify_parity", Outcome.PASS, f"{objects}, no differences{of}{_while_writing(found)}", evidence)
 
 
 def _while_writing(found: dict[str, Any]) -> str:

@@ -57,7 +57,7 @@ class ShadowSpec:
     vectorizer: KeptVectorizer | None = None
 
     def read_of(self, collection: str) -> tuple[str, ...] | None:
-        """The vectors to read of this side: of live's only those that are carried, all of the shadow's (``None``)."""
+        """The vectors to read of one of the two: of live's only those that are carried, all of the shadow's (``None``)."""
         return self.carried if collection == self.live else None
 
     def text_of(self, live: StoredObject) -> str | None:

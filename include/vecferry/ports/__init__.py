@@ -24,7 +24,7 @@ from vecferry.ports.ledger import (
     Spend,
 )
 from vecferry.ports.providers import Embedded, Embedder, Embedders, ListedModel, ModelLists, NoticeFeed, Purpose, Refused
-from vecferry.ports.store import SearchHit, SearchQuery, VectorStore
+from vecferry.ports.store import Page, SearchHit, SearchQuery, VectorStore
 
 __all__ = [
     "CapacityLedger",
@@ -40,6 +40,7 @@ __all__ = [
     "MigrationLedger",
     "ModelLists",
     "NoticeFeed",
+    "Page",
     "PinLedger",
     "Ports",
     "Purpose",

@@ -33,6 +33,14 @@ class SearchQuery:
     tenant: str | None = None
 
 
+@dataclass(frozen=True)
+class Page:
+    """``keys`` as a listing gave them, ascending; of one that was gone when it was read there is no object."""
+
+    keys: list[str]
+    objects: dict[str, StoredObject]
+
+
 class VectorStore(Protocol):
     """One Weaviate. Reads of objects are by id at QUORUM and lossless; absence is a positive answer, never an error.
 
@@ -117,9 +125,10 @@ class VectorStore(Protocol):
         limit: int,
         tenant: str | None = None,
         vectors: Collection[str] | None = None,
-    ) -> dict[str, StoredObject]:
-        """What ``keys`` lists, ascending, each object as ``read`` gives it; up to 1,000. For whoever only compares: that a key
-        is not listed proves no absence (rule 3)."""
+    ) -> Page:
+        """What ``keys`` lists, with each object as ``read`` gives it; ``limit`` is 1,000 at most. For whoever only compares:
+        that a key is not listed proves no absence (rule 3). Who goes on does so behind the last key, and ends where there are
+        none."""
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:
         """Replaces or creates one object, all vectors included. Returns once the server has acknowledged it."""

@@ -21,7 +21,7 @@ def not_indexed(
             return set()
         found = store.indexed(collection, missing, vector_name=vector_name, tenant=tenant)
         missing = {key: vector for key, vector in missing.items() if key not in found}
-    return set(store.read(collection, sorted(missing), tenant=tenant)) if missing else set()
+    return set(store.read(collection, sorted(missing), tenant=tenant, vectors=())) if missing else set()
 
 
 def _points(vector: Vector | None) -> bool:

@@ -48,15 +48,18 @@ class ListedPage:
 def page_of_both(
     store: VectorStore, spec: ShadowSpec, *, after: str, limit: int, tenant: str | None, vectors: bool
 ) -> ListedPage:
-    """The next ``limit`` keys behind ``after`` of either side, and what is listed of them; no keys when neither has more.
+    """The next ``limit`` keys behind ``after`` that either side lists, and their objects; no keys when neither has more.
+
+    What was listed and is gone when it is read counts as a key: else what the other side holds behind it would be passed over.
 
     Of live no vector but those that are carried, and of the shadow none but these where ``vectors`` are not looked at.
     """
-    live = store.page(spec.live, after=after, until=LAST, limit=limit, tenant=tenant, vectors=spec.carried)
-    needed = None if vectors else spec.carried
+    live = store.page(spec.live, after=after, until=LAST, limit=limit, tenant=tenant, vectors=spec.read_of(spec.live))
+    needed = spec.read_of(spec.shadow) if vectors else spec.carried
     shadow = store.page(spec.shadow, after=after, until=LAST, limit=limit, tenant=tenant, vectors=needed)
-    keys = sorted({*live, *shadow})[:limit]  # no key of either side lies between these that is not among them
-    return ListedPage(keys, {key: live[key] for key in keys if key in live}, {k: shadow[k] for k in keys if k in shadow})
+    keys = sorted({*live.keys, *shadow.keys})[:limit]  # no key of either side lies between these that is not among them
+    objects = ({key: page.objects[key] for key in keys if key in page.objects} for page in (live, shadow))
+    return ListedPage(keys, *objects)
 
 
 def read_both(

@@ -23,7 +23,7 @@ class PageSize:
         self.keys = min(most, _FIRST)
 
     def seen(self, objects: Collection[StoredObject]) -> None:
-        if not objects:  # what only the shadow has says nothing of the others
+        if not objects:
             return
         some = list(objects)[:: max(1, len(objects) // _WEIGHED)]
         mean = sum(map(size_bytes, some)) / len(some)

@@ -52,12 +52,13 @@ def scan(store: VectorStore, what: VectorOf, progress: Progress = lambda _: None
     seen, twins, off = Seen(), _Twins(), Outliers()
     for tenant in tenants_of(store, what.collection):
         after, size = "", PageSize(_PAGE)
-        while objects := store.page(what.collection, after=after, until=LAST, limit=size.keys, tenant=tenant):
+        while (page := store.page(what.collection, after=after, until=LAST, limit=size.keys, tenant=tenant)).keys:
+            objects = page.objects
             size.seen(objects.values())
             off.add(_look(what, objects, tenant, seen, twins))
             for key in sorted(not_indexed(store, what.collection, objects, vector_name=what.name, tenant=tenant)):
                 seen.note("not indexed", key)
-            after = max(objects)
+            after = page.keys[-1]
             progress(seen.objects)
     for key in twins.found():
         seen.note("duplicate", key)

@@ -22,7 +22,6 @@ from vecferry.domain.sweeping import NativeChange, Sweep, native_change
 from vecferry.errors import NeedsPerson, Retryable
 from vecferry.ports import Ports
 from vecferry.protocol.not_indexed import not_indexed
-from vecferry.protocol.reconcile import Reconciled
 from vecferry.steps import drift, restored_ledger, sweeps
 from vecferry.steps.both_sides import ListedPage, page_of_both
 from vecferry.steps.copying import copy_keys
@@ -37,6 +36,9 @@ from vecferry.steps.tenants import awake
 from vecferry.steps.told_in_log import ToldInLog
 
 _PAGE = 1_000
+_MENDED_TOGETHER = 250
+"""What a busy store takes within a call's time."""
+_LOOKS = 2
 _MOST_PASSES = 5
 _EXAMPLES = 10
 CLEAN_PASS = "parity_clean_pass"
@@ -211,7 +213,8 @@ def compare(
     result.incarnations = result.incarnations or ports.store.incarnations()
     with awake(ports, migration) as woken:
         _scan(woken, migration, result, repair=repair, progress=progress, vectors=vectors)
-        if sample != 0 and not (repair and result.differences):  # else it is paid for once, in the pass after the repair
+        later = repair and result.differences  # it is paid for once, in the pass after the repair
+        if vectors and sample != 0 and not later:
             _embed_again(woken, migration, result, sample, repair=repair)
     return result
 
@@ -270,8 +273,8 @@ def _compare_page(
     if native:
         _note_native(ports, migration, native, result)
     if repair:
-        done = _mend(ports, migration, [*uncovered, *native, *unindexed], tenant, reinsert=unindexed)
-        result.mended += len(done.in_sync & set(native))
+        in_sync = _mend(ports, migration, [*uncovered, *native, *unindexed], tenant, reinsert=unindexed)
+        result.mended += len(in_sync & set(native))
 
 
 def _look_at_vectors(
@@ -306,16 +309,21 @@ def _note_native(ports: Ports, migration: Migration, native: Mapping[str, Native
     result.native_examples = (result.native_examples + examples)[:_EXAMPLES]
 
 
-def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | None, *, reinsert: set[str]) -> Reconciled:
-    return copy_keys(
-        ports,
-        migration,
-        keys,
-        tenant=tenant,
-        owner=f"parity:{uuid.uuid4().hex[:8]}",
-        kind=RowKind.PARITY,
-        reinsert=reinsert,
-    )
+def _mend(ports: Ports, migration: Migration, keys: list[str], tenant: str | None, *, reinsert: set[str]) -> set[str]:
+    """Which are in agreement now."""
+    in_sync: set[str] = set()
+    for start in range(0, len(keys), _MENDED_TOGETHER):
+        done = copy_keys(
+            ports,
+            migration,
+            keys[start : start + _MENDED_TOGETHER],
+            tenant=tenant,
+            owner=f"parity:{uuid.uuid4().hex[:8]}",
+            kind=RowKind.PARITY,
+            reinsert=reinsert,
+        )
+        in_sync |= done.in_sync
+    return in_sync
 
 
 def _differing(
@@ -333,16 +341,19 @@ def _still_there(
     ports: Ports, migration: Migration, found: dict[str, list[str]], tenant: str | None, *, vectors: bool
 ) -> tuple[dict[str, list[str]], set[str]]:
     """What still differs, and which of it rows cover. Two reads are not one: an application may have written between them, and
-    its row come and gone. So what no row covers is read again, by id; rows are asked for before it and after it (rule 12)."""
+    its row come and gone. So what no row covers is read again, by id; rows are asked for before it and after it (rule 12).
+    Twice: an object that is written without a pause may meet even that once."""
     spec, store, ledger = migration.spec, ports.store, ports.ledger
     covered = ledger.covered(migration.id, list(found), tenant=tenant)
-    doubtful = [key for key in found if key not in covered]
-    if not doubtful:
-        return found, covered
-    live = store.read(spec.live, doubtful, tenant=tenant)
-    again = _differing(spec, doubtful, live, store.read(spec.shadow, doubtful, tenant=tenant), vectors=vectors)
-    covered |= ledger.covered(migration.id, doubtful, tenant=tenant)
-    return {key: why for key, why in found.items() if key in covered or key in again}, covered
+    for _ in range(_LOOKS):
+        doubtful = [key for key in found if key not in covered]
+        if not doubtful:
+            break
+        live = store.read(spec.live, doubtful, tenant=tenant, vectors=spec.read_of(spec.live))
+        again = _differing(spec, doubtful, live, store.read(spec.shadow, doubtful, tenant=tenant), vectors=vectors)
+        covered |= ledger.covered(migration.id, doubtful, tenant=tenant)
+        found = {key: why for key, why in found.items() if key in covered or key in again}
+    return found, covered
 
 
 def _unindexed(ports: Ports, migration: Migration, copies: Mapping[str, StoredObject], tenant: str | None) -> set[str]:

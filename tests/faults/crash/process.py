@@ -15,7 +15,7 @@ from vecferry.ports import Ports
 
 _LEDGER_READS = """pin pins migration active_migration migrations rows journal_counts oldest_row_age_s covered snapshot leases
     observations routings chunks verdicts events spend golden measurements notices close"""
-_STORE_READS = """collections schema tenants shards aliases modules alive count keys read indexed index_queue search
+_STORE_READS = """collections schema tenants shards aliases modules alive count keys read page indexed index_queue search
     stamp_counts native close"""
 READS: Mapping[str, frozenset[str]] = {
     "ledger": frozenset(_LEDGER_READS.split()),

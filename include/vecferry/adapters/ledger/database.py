@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -15,6 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from vecferry.adapters.ledger.database_url import shown
 from vecferry.adapters.ledger.engine import BEGIN, BUSY_TIMEOUT_S
+from vecferry.adapters.ledger.fork_gate import ForkGate
 from vecferry.adapters.ledger.translation import DidNothing, Moment, translated
 from vecferry.errors import Retryable
 
@@ -32,6 +33,7 @@ class Database:
         self.where = f"ledger {shown(engine.url)}"
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._turn = threading.Lock()
+        self._gate = ForkGate() if self.is_sqlite else None
         self._inherited: list[Any] = []
         _forget_connections_after_fork(self)
 
@@ -92,13 +94,14 @@ class Database:
 
     @contextmanager
     def _connection(self, options: dict[str, Any]) -> Iterator[Connection]:
-        with self._words(Moment.BEFORE_COMMIT):
-            connection = self.engine.connect()
-        try:
-            yield connection.execution_options(**options)
-        finally:
+        with self._gate.passage() if self._gate else nullcontext():
             with self._words(Moment.BEFORE_COMMIT):
-                connection.close()
+                connection = self.engine.connect()
+            try:
+                yield connection.execution_options(**options)
+            finally:
+                with self._words(Moment.BEFORE_COMMIT):
+                    connection.close()
 
     @contextmanager
     def _words(self, moment: Moment) -> Iterator[None]:
@@ -113,14 +116,29 @@ class Database:
         self._inherited.append(self.engine.pool)
         self.engine.dispose(close=False)
         self._turn = threading.Lock()
+        self._gate = ForkGate() if self.is_sqlite else None
+
+    def _before_fork(self) -> None:
+        if self._gate:
+            self._gate.close()
+
+    def _after_fork_in_parent(self) -> None:
+        if self._gate:
+            self._gate.open()
 
 
 def _forget_connections_after_fork(database: Database) -> None:
     alive = weakref.ref(database)
 
-    def in_child() -> None:
-        inherited = alive()
-        if inherited is not None:
-            inherited._after_fork()
+    def told(what: Callable[[Database], None]) -> Callable[[], None]:
+        def tell() -> None:
+            if (known := alive()) is not None:
+                what(known)
 
-    os.register_at_fork(after_in_child=in_child)
+        return tell
+
+    os.register_at_fork(
+        before=told(Database._before_fork),
+        after_in_parent=told(Database._after_fork_in_parent),
+        after_in_child=told(Database._after_fork),
+    )

@@ -16,7 +16,7 @@ from vecferry.domain.object_ids import canonical_uuid
 from vecferry.domain.objects import StoredObject, Vector
 from vecferry.domain.server_text import SUPPORTED
 from vecferry.errors import BadInput, Conflict, NotFound, NotWritten, VecferryError
-from vecferry.ports import SearchHit, SearchQuery
+from vecferry.ports import Page, SearchHit, SearchQuery
 
 MOST_IDS = 1_000
 T = TypeVar("T")
@@ -198,11 +198,11 @@ class MemoryStore:
         limit: int,
         tenant: str | None = None,
         vectors: Collection[str] | None = None,
-    ) -> dict[str, StoredObject]:
-        def effect() -> dict[str, StoredObject]:
+    ) -> Page:
+        def effect() -> Page:
             objects = self._of(collection).shard(tenant).objects
             listed = sorted(key for key in objects if after.lower() < key <= until.lower())[:limit]
-            return {key: copy.deepcopy(_with(objects[key], vectors)) for key in listed}
+            return Page(listed, {key: copy.deepcopy(_with(objects[key], vectors)) for key in listed})
 
         return self._call("page", collection, effect, tenant=tenant)
 

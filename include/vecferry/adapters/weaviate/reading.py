@@ -1,4 +1,5 @@
-"""Reading whole objects by id: lossless, at QUORUM, and absent only where the server positively says so."""
+"""Reading whole objects, by id or in their order: lossless; by id at QUORUM, and absent only where the server positively says
+so."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from vecferry.domain.object_ids import canonical_uuid, uuid_before
 from vecferry.domain.objects import UNNAMED, StoredObject, Vector
 from vecferry.domain.packed_vector import PackedVector
 from vecferry.errors import BadInput, Retryable
+from vecferry.ports import Page
 
 MOST_IDS = 1_000
 PAGE = 500
@@ -65,47 +67,53 @@ class Reading:
         limit: int,
         tenant: str | None = None,
         vectors: Collection[str] | None = None,
-    ) -> dict[str, StoredObject]:
+    ) -> Page:
         """By one request, where one replica's word is the collection's and gRPC carries all: decision 0029."""
         after, until = after.lower(), until.lower()
         schema = self._recent_schema(collection)
         if has_references(schema) or replicas(schema) > 1:
             keys = self._keys.keys(collection, after=after, until=until, limit=limit, tenant=tenant)
-            objects = self.read(collection, keys, tenant=tenant)
-            return {key: objects[key] for key in keys if key in objects}
-        found: dict[str, StoredObject] = {}
+            return Page(keys, self.read(collection, keys, tenant=tenant, vectors=vectors))
+        found = Page([], {})
         if not after:  # an empty cursor is none; see Keys.keys
-            found, after = self._each(collection, [FIRST], tenant), FIRST
-        if len(found) < limit:
-            found |= self._following(collection, whole_objects(schema, vectors), after, limit - len(found), tenant)
-        found = {key: obj for key, obj in found.items() if key <= until}
-        flipped = {key for key, obj in found.items() if may_be_flipped(obj.properties)}
-        again = self._each(collection, sorted(flipped), tenant) if flipped else {}
-        return {key: again.get(key, obj) for key, obj in found.items() if key in again or key not in flipped}
+            first = self._each(collection, [FIRST], tenant)
+            found, after = Page([*first], first), FIRST
+        if len(found.keys) < limit:
+            parts = whole_objects(schema, vectors)
+            found = _joined(found, self._following(collection, parts, after, limit - len(found.keys), tenant))
+        keys = [key for key in found.keys if key <= until]
+        objects = {key: found.objects[key] for key in keys if key in found.objects}
+        flipped = [key for key, obj in objects.items() if may_be_flipped(obj.properties)]
+        if not flipped:
+            return Page(keys, objects)
+        for key in flipped:
+            del objects[key]
+        return Page(keys, objects | self._each(collection, flipped, tenant))
 
     def _recent_schema(self, collection: str) -> Mapping[str, Any]:
-        """Of the last second. What has a property that is younger was written since, and so is not what a scan vouches for."""
+        """Of the last second. What has a property that is younger was written since, and so is not what a scan vouches for; a
+        factor that has just been raised has copied nothing yet."""
         at, schema = self._schemas.get(collection, (float("-inf"), {}))
         if time.monotonic() - at >= _RECENT_S:
             at, schema = time.monotonic(), self._calls.raw_schema(collection)
             self._schemas[collection] = (at, schema)
         return schema
 
-    def _following(
-        self, collection: str, parts: Mapping[str, Any], after: str, limit: int, tenant: str | None
-    ) -> dict[str, StoredObject]:
+    def _following(self, collection: str, parts: Mapping[str, Any], after: str, limit: int, tenant: str | None) -> Page:
         """In halves where it is too large for an answer, as in ``_page``."""
         request = search_request(collection, tenant=tenant, limit=limit, after=after, **parts)
         try:
             results = self._calls.grpc("Search", request, where=collection).results
         except AnswerTooLarge:
             if limit == 1:
-                return self._each(collection, self._keys.page(collection, after=after, limit=1, tenant=tenant), tenant)
+                keys = self._keys.page(collection, after=after, limit=1, tenant=tenant)
+                return Page(keys, self._each(collection, keys, tenant))
             first = self._following(collection, parts, after, limit // 2, tenant)
-            if not first:
+            if not first.keys:
                 return first
-            return first | self._following(collection, parts, max(first), limit - limit // 2, tenant)
-        return {result.metadata.id: _from_grpc(result, tenant) for result in results}
+            return _joined(first, self._following(collection, parts, first.keys[-1], limit - limit // 2, tenant))
+        objects = {result.metadata.id: _from_grpc(result, tenant) for result in results}
+        return Page(list(objects), objects)
 
     def _listed(
         self, collection: str, schema: Mapping[str, Any], wanted: Sequence[str], tenant: str | None
@@ -185,6 +193,10 @@ class Reading:
         params = {"include": "vector", **QUORUM, **per_tenant(tenant)}
         response = self._calls.ask(path_of("objects", collection, uuid), where=where, params=params)
         return None if response.status_code == 404 else from_rest(self._calls.body(response, where=where), tenant)
+
+
+def _joined(first: Page, second: Page) -> Page:
+    return Page(first.keys + second.keys, first.objects | second.objects)
 
 
 def _from_grpc(result: Any, tenant: str | None) -> StoredObject:

@@ -19,7 +19,7 @@ from vecferry.adapters.weaviate.server_vectors import KeyOf, ServerVectors, no_k
 from vecferry.adapters.weaviate.writing import Writing
 from vecferry.domain.catalogue import ModelCard
 from vecferry.domain.objects import StoredObject, Vector
-from vecferry.ports import SearchHit, SearchQuery
+from vecferry.ports import Page, SearchHit, SearchQuery
 
 _ALIVE_WITHIN_S = 2.0
 
@@ -135,7 +135,7 @@ class WeaviateStore:
         limit: int,
         tenant: str | None = None,
         vectors: Collection[str] | None = None,
-    ) -> dict[str, StoredObject]:
+    ) -> Page:
         return self._reading.page(collection, after=after, until=until, limit=limit, tenant=tenant, vectors=vectors)
 
     def put(self, collection: str, obj: StoredObject, *, timeout_s: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from vecferry.adapters.memory.store import MemoryStore
 from vecferry.domain.density import key_of
 from vecferry.domain.objects import UNNAMED, StoredObject
+from vecferry.ports import Page
 from vecferry.sandbox.plan_scale.id_space import IdSpace, holds
 
 LIVE = "Scale"
@@ -59,9 +60,9 @@ class SimulatedStore(MemoryStore):
         limit: int,
         tenant: str | None = None,
         vectors: Collection[str] | None = None,
-    ) -> dict[str, StoredObject]:
+    ) -> Page:
         keys = self.keys(collection, after=after, until=until, limit=limit, tenant=tenant)
-        return self.read(collection, keys, tenant=tenant)
+        return Page(keys, self.read(collection, keys, tenant=tenant))
 
     def _object(self, key: str) -> StoredObject:
         return StoredObject(
