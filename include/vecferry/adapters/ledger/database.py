@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -53,7 +53,8 @@ class Database:
         return self._retrying(lambda: self._run(work, Moment.COMMITTING, {"isolation_level": "AUTOCOMMIT"}))
 
     def close(self) -> None:
-        self.engine.dispose()
+        with self._passage():
+            self.engine.dispose()
 
     def _retrying(self, attempt: Callable[[], T]) -> T:
         """Again only where the database said that nothing was done."""
@@ -94,7 +95,7 @@ class Database:
 
     @contextmanager
     def _connection(self, options: dict[str, Any]) -> Iterator[Connection]:
-        with self._gate.passage() if self._gate else nullcontext():
+        with self._passage():
             with self._words(Moment.BEFORE_COMMIT):
                 connection = self.engine.connect()
             try:
@@ -102,6 +103,9 @@ class Database:
             finally:
                 with self._words(Moment.BEFORE_COMMIT):
                     connection.close()
+
+    def _passage(self) -> AbstractContextManager[None]:
+        return self._gate.passage() if self._gate else nullcontext()
 
     @contextmanager
     def _words(self, moment: Moment) -> Iterator[None]:
