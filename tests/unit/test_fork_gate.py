@@ -95,3 +95,10 @@ def test_a_fork_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         gate.open()
     with gate.passage():
         pass
+    gate.close()
+    with gate._changed:  # as in a thread that is held up there
+        opening = threading.Thread(target=gate.open)
+        opening.start()
+        opening.join(5)
+        assert not opening.is_alive()
+        assert not gate._closed, "a gate that stayed closed would slow down every use from now on"

@@ -42,9 +42,10 @@ class ForkGate:
                 self._changed.release()
 
     def open(self) -> None:
+        """Whoever cannot be woken now finds it open when their wait ends."""
+        self._closed = False
         if self._changed.acquire(timeout=_QUIET_WITHIN_S):
             try:
-                self._closed = False
                 self._changed.notify_all()
             finally:
                 self._changed.release()

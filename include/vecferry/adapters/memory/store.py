@@ -171,11 +171,7 @@ class MemoryStore:
         return self._call("count", collection, lambda: len(self._of(collection).shard(tenant).objects), tenant=tenant)
 
     def keys(self, collection: str, *, after: str, until: str, limit: int, tenant: str | None = None) -> list[str]:
-        def effect() -> list[str]:
-            found = sorted(u for u in self._of(collection).shard(tenant).objects if after.lower() < u <= until.lower())
-            return found[:limit]
-
-        return self._call("keys", collection, effect, tenant=tenant)
+        return self._call("keys", collection, lambda: self._listed(collection, after, until, limit, tenant), tenant=tenant)
 
     def read(
         self, collection: str, uuids: Sequence[str], *, tenant: str | None = None, vectors: Collection[str] | None = None
@@ -201,7 +197,7 @@ class MemoryStore:
     ) -> Page:
         def effect() -> Page:
             objects = self._of(collection).shard(tenant).objects
-            listed = sorted(key for key in objects if after.lower() < key <= until.lower())[:limit]
+            listed = self._listed(collection, after, until, limit, tenant)
             return Page(listed, {key: copy.deepcopy(_with(objects[key], vectors)) for key in listed})
 
         return self._call("page", collection, effect, tenant=tenant)
@@ -317,6 +313,10 @@ class MemoryStore:
         if alias in self._collections:
             raise Conflict("a collection has this name", where=alias, next_action="Choose another alias.")
         self._aliases[alias] = self._of(collection).name
+
+    def _listed(self, collection: str, after: str, until: str, limit: int, tenant: str | None) -> list[str]:
+        objects = self._of(collection).shard(tenant).objects
+        return sorted(key for key in objects if after.lower() < key <= until.lower())[:limit]
 
     def _store(self, collection: str, obj: StoredObject) -> None:
         self._create_missing(collection, [obj])

@@ -84,11 +84,8 @@ class Reading:
         keys = [key for key in found.keys if key <= until]
         objects = {key: found.objects[key] for key in keys if key in found.objects}
         flipped = [key for key, obj in objects.items() if may_be_flipped(obj.properties)]
-        if not flipped:
-            return Page(keys, objects)
-        for key in flipped:
-            del objects[key]
-        return Page(keys, objects | self._each(collection, flipped, tenant))
+        whole = {key: obj for key, obj in objects.items() if key not in flipped}
+        return Page(keys, whole | self._each(collection, flipped, tenant))
 
     def _recent_schema(self, collection: str) -> Mapping[str, Any]:
         """Of the last second. What has a property that is younger was written since, and so is not what a scan vouches for; a
